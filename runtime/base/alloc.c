@@ -78,15 +78,14 @@ void *drift_alloc(enum drift_tag tag, size_t n, size_t size)
 void *drift_alloc_aligned(enum drift_tag tag, size_t align, size_t n, size_t size)
 {
     DRIFT_ASSERT(align >= 16 && align <= 4096 && (align & (align - 1)) == 0);
-    size_t offset = align > HEADER_BYTES ? align : HEADER_BYTES;
     size_t bytes, total;
-    if (!drift_mul_size(n, size, &bytes) || __builtin_add_overflow(bytes, offset, &total) ||
-        injected_failure())
+    if (!drift_mul_size(n, size, &bytes) ||
+        __builtin_add_overflow(bytes, HEADER_BYTES + align, &total) || injected_failure())
         return NULL;
-    void *raw = NULL;
-    if (posix_memalign(&raw, align, total) != 0)
+    char *raw = calloc(1, total); /* large blocks come as untouched zero pages: nothing is resident yet */
+    if (!raw)
         return NULL;
-    memset(raw, 0, total);
+    size_t offset = HEADER_BYTES + (align - ((uintptr_t)raw + HEADER_BYTES) % align) % align;
     return publish(raw, offset, bytes, tag);
 }
 
@@ -95,7 +94,8 @@ void *drift_realloc(enum drift_tag tag, void *ptr, size_t n, size_t size)
     if (!ptr)
         return drift_alloc(tag, n, size);
     struct header *h = header_of(ptr);
-    DRIFT_ASSERT(h->offset == HEADER_BYTES && h->tag == (uint32_t)tag);
+    DRIFT_ASSERT(h->tag == (uint32_t)tag);
+    DRIFT_ASSERT(h->offset == HEADER_BYTES);
     size_t old = h->size, bytes, total;
     if (!drift_mul_size(n, size, &bytes) || __builtin_add_overflow(bytes, HEADER_BYTES, &total) ||
         injected_failure())

@@ -36,11 +36,14 @@ enum drift_tag {
 
 /* Allocate n * size zeroed bytes; NULL on overflow or exhaustion. n * size == 0 gives a valid block. Thread: any. */
 void *drift_alloc(enum drift_tag tag, size_t n, size_t size) DRIFT_MUST_USE;
-/* The same, aligned to align bytes (a power of two, 16 ... 4096). Freed with drift_free. */
+/*
+ * The same, aligned to align bytes (a power of two, 16 ... 4096). Freed with drift_free, not reallocated. Pages of a
+ * large block become resident only when they are touched.
+ */
 void *drift_alloc_aligned(enum drift_tag tag, size_t align, size_t n, size_t size) DRIFT_MUST_USE;
 /*
  * Grow or shrink to n * size bytes; new bytes are zero. ptr may be NULL. On failure returns NULL and
- * ptr is untouched. Not for blocks of drift_alloc_aligned.
+ * ptr is untouched. Not for blocks of drift_alloc_aligned (asserted).
  */
 void *drift_realloc(enum drift_tag tag, void *ptr, size_t n, size_t size) DRIFT_MUST_USE;
 /* Copy len bytes and a terminating NUL. */
