@@ -5,8 +5,9 @@
  * RFC 8259 does (and what cJSON lets pass): invalid UTF-8, raw control characters, lone surrogates,
  * leading zeros, NaN, trailing bytes, and anything deeper, longer or wider than the limits, before cJSON
  * allocates a byte. Duplicate keys are refused: two readers must never see two different requests.
- * Strings may hold U+0000 only where drift_json_string is not asked for it (it is refused at parse time).
- * Integers are exact up to 2^53; larger literals are refused by drift_json_int64, not rounded.
+ * U+0000 in a string is refused too (C strings follow), and so are numbers of over 63 characters or
+ * beyond a double's range. Integers are exact below 2^53; larger literals are refused by
+ * drift_json_int64, not rounded.
  */
 #ifndef DRIFT_RUNTIME_BASE_JSON_H
 #define DRIFT_RUNTIME_BASE_JSON_H
@@ -40,7 +41,7 @@ struct drift_json_limits {
 extern const struct drift_json_limits drift_json_default_limits;
 
 /*
- * Parse len bytes. Errors: CORRUPT (the message says what and at which byte), LIMIT, NO_MEMORY. *ret_doc is
+ * Parse len bytes. Errors: CORRUPT (the message says what, and at which byte or under which key), LIMIT, NO_MEMORY. *ret_doc is
  * the root value and is released with drift_json_destroy. Thread: any.
  */
 enum drift_status drift_json_parse(const char *text, size_t len,
@@ -65,7 +66,7 @@ const char *drift_json_key(const struct drift_json *child);
 /* Each returns false and leaves *ret untouched when v is NULL or of another type. */
 bool drift_json_bool(const struct drift_json *v, bool *ret);
 bool drift_json_double(const struct drift_json *v, double *ret);
-/* False too for fractions and for magnitudes above 2^53. */
+/* False too for fractions and for magnitudes of 2^53 and above (2^53 + 1 would read as 2^53). */
 bool drift_json_int64(const struct drift_json *v, int64_t *ret);
 /* Borrowed, NUL-terminated UTF-8, valid as long as the document. */
 bool drift_json_string(const struct drift_json *v, const char **ret);
@@ -97,7 +98,7 @@ void drift_json_write_int(struct drift_json_writer *w, int64_t v);
 void drift_json_write_double(struct drift_json_writer *w, double v);
 void drift_json_write_bool(struct drift_json_writer *w, bool v);
 void drift_json_write_null(struct drift_json_writer *w);
-/* Copy a parsed value, members in document order. */
+/* Copy a parsed value, members in document order. One that would exceed the writer's depth sets out->failed. */
 void drift_json_write_value(struct drift_json_writer *w, const struct drift_json *v);
 
 /* Key and value in one call. */
