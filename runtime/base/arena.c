@@ -50,7 +50,8 @@ static struct drift_arena_chunk *add_chunk(struct drift_arena *arena, size_t nee
 void *drift_arena_alloc(struct drift_arena *arena, size_t n, size_t size)
 {
     size_t bytes;
-    if (arena->failed || !drift_mul_size(n, size, &bytes) || bytes > arena->cap_bytes)
+    if (arena->failed || !drift_mul_size(n, size, &bytes) || bytes > arena->cap_bytes ||
+        bytes > PTRDIFF_MAX) /* so that padding and a chunk's header cannot overflow */
         goto refused;
     bytes = bytes ? (bytes + ALIGN_BYTES - 1) & ~(size_t)(ALIGN_BYTES - 1) : ALIGN_BYTES;
     if (bytes > arena->cap_bytes - arena->used_bytes)

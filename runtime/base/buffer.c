@@ -24,7 +24,8 @@ void drift_buf_reset(struct drift_buf *buf)
 
 static bool reserve(struct drift_buf *buf, size_t extra)
 {
-    if (buf->failed || extra > buf->cap_bytes - buf->len) {
+    if (buf->failed || extra > buf->cap_bytes - buf->len ||
+        extra >= SIZE_MAX - buf->len) {
         buf->failed = true;
         return false;
     }

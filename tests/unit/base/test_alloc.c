@@ -1,11 +1,6 @@
 /* alloc.h: counting, overflow, injected failure. */
 #include "runtime/base/alloc.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "tests/unit/unit.h"
 
 static void test_alloc__overflowing_product__refused(void **state)
 {
