@@ -4,13 +4,14 @@
 
 #include "runtime/base/file.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #define N_EMBD  8u
 #define N_FF    16u

@@ -1,12 +1,13 @@
 /* memory/ledger.h: promises never exceed the budget, and a refusal shows its numbers. */
 #include "runtime/memory/ledger.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #define MIB ((uint64_t)1 << 20)
 

@@ -1,11 +1,12 @@
 /* memory/plan.h: what a memory plan promises, on cases done by hand and on random lifetimes. */
 #include "runtime/memory/plan.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #define ALIGN 64u
 
