@@ -45,6 +45,11 @@ static bool reserve(struct drift_buf *buf, size_t extra)
     return true;
 }
 
+void drift_buf_reserve(struct drift_buf *buf, size_t extra)
+{
+    reserve(buf, extra);
+}
+
 void drift_buf_append(struct drift_buf *buf, const void *data, size_t len)
 {
     if (!reserve(buf, len))

@@ -24,6 +24,8 @@ void drift_buf_init(struct drift_buf *buf, enum drift_tag tag, size_t cap_bytes)
 void drift_buf_fini(struct drift_buf *buf);
 /* Forget the contents and the failure, keep the memory. */
 void drift_buf_reset(struct drift_buf *buf);
+/* Make room for extra more bytes, so that appending them allocates nothing. */
+void drift_buf_reserve(struct drift_buf *buf, size_t extra);
 void drift_buf_append(struct drift_buf *buf, const void *data, size_t len);
 void drift_buf_append_str(struct drift_buf *buf, const char *s);
 void drift_buf_append_char(struct drift_buf *buf, char c);

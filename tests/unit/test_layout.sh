@@ -8,7 +8,7 @@ set -euo pipefail
 # The first line whose pattern matches the file decides.
 arrows='
 server/driftctl*      api/* config/* server/* runtime/engine.h runtime/base/* runtime/model/gguf.h backends/backend.h
-server/drift_bench*   api/* config/* server/* runtime/engine.h runtime/base/* runtime/model/gguf.h backends/backend.h
+server/drift_bench*   server/* runtime/base/* runtime/model/*.h backends/backend.h
 server/*              api/* config/* server/* runtime/engine.h runtime/base/*
 api/*                 api/* runtime/engine.h runtime/sample/*.h runtime/base/*
 config/*              config/* runtime/base/*
