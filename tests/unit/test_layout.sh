@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The arrows between the folders (README, "Layout"): greps the includes, fails when one points the wrong way.
+# The arrows between the folders (README, "Layout"): greps the includes, fails when one points the wrong way,
+# and when something is used outside the only place for it (libraries, the environment, the heap).
 # usage: test_layout.sh [TREE]. Without TREE it checks the tree it lies in, and then itself: for each rule
 # a small tree that breaks it must be refused.
 set -euo pipefail
@@ -23,6 +24,8 @@ fences='
 #include.*vulkan/                    backends/vulkan/*
 #include.*cJSON\.h                   runtime/base/json*.c
 \<(secure_)?getenv[[:space:]]*\(     */main.c server/driftctl* server/drift_bench*
+\<(m|c|re)alloc[[:space:]]*\(           runtime/base/alloc.c
+\<(aligned_alloc|posix_memalign|v?asprintf|strn?dup|open_memstream)[[:space:]]*\(  runtime/base/alloc.c
 '
 
 # matches FILE PATTERN...: a pattern's * crosses slashes.
@@ -119,6 +122,10 @@ no|api/json.c|#include <cjson/cJSON.h>
 no|runtime/base/log.c|    return getenv("X");
 no|server/http.c|    return secure_getenv("X");
 ok|server/main.c|    return getenv("X");
+no|server/http.c|    char *s = strdup(name);
+no|runtime/kv/page.c|    p = realloc (p, n);
+ok|runtime/kv/page.c|    p = drift_realloc(DRIFT_TAG_KV, p, n, 1);
+ok|runtime/base/alloc.c|    char *raw = calloc(1, total);
 END
     return $bad
 }
