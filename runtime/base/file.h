@@ -26,7 +26,10 @@ void drift_file_map_drop(const struct drift_file_map *map, uint64_t offset, uint
 /* Append a file's contents to out. Errors: NOT_FOUND, IO, LIMIT (out's cap), NO_MEMORY. Blocks. */
 enum drift_status drift_file_read(const char *path, struct drift_buf *out,
                                   struct drift_error *err) DRIFT_MUST_USE;
-/* Write to a temporary file beside path, fsync, rename: readers see the old or the new contents, whole. Blocks. */
+/*
+ * Write to a temporary file beside path, fsync, rename: readers see the old or the new contents, whole.
+ * A killed process can leave path.<16 hexadecimal digits>.tmp behind, which nobody reads. Blocks. Thread: any.
+ */
 enum drift_status drift_file_replace(const char *path, const void *data, size_t len,
                                      struct drift_error *err) DRIFT_MUST_USE;
 

@@ -18,18 +18,25 @@
 #define MAX_GROWTH     16u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+/* Of the sanitizers' run time, where there is one: they end the process without a signal. */
+void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
 
 static uint8_t input[MAX_SEED_BYTES + MAX_GROWTH];
 static size_t input_len;
 static uint64_t random_state = 0x9E3779B97F4A7C15u;
 static unsigned n_files, n_runs;
 
-static void on_crash(int signum)
+static void save_input(void)
 {
     char path[] = "/tmp/drift-fuzz-XXXXXX";
     int fd = mkstemp(path);
     if (fd >= 0 && write(fd, input, input_len) >= 0)
         dprintf(STDERR_FILENO, "the input is in %s\n", path);
+}
+
+static void on_crash(int signum)
+{
+    save_input();
     signal(signum, SIG_DFL);
     raise(signum);
 }
@@ -143,7 +150,10 @@ int main(int argc, char **argv)
     unsigned n_mutations = 0;
     int failed = 0;
     signal(SIGABRT, on_crash);
-    signal(SIGSEGV, on_crash);
+    if (__sanitizer_set_death_callback)
+        __sanitizer_set_death_callback(save_input);
+    else
+        signal(SIGSEGV, on_crash);
     for (int i = 1; i < argc; i++) {
         if (sscanf(argv[i], "--mutations=%u", &n_mutations) == 1)
             continue;

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define N_REPLACEMENTS 300
@@ -213,6 +215,60 @@ static void test_file__replace_while_read__readers_see_one_whole_version(void **
     drift_buf_fini(&buf);
 }
 
+/* Removes what a killed process may leave: path.<hexadecimal digits>.tmp, and no other name. */
+static void remove_leftovers(void)
+{
+    DIR *dir = opendir(folder);
+    assert_non_null(dir);
+    for (struct dirent *entry = readdir(dir); entry; entry = readdir(dir)) {
+        unsigned long long unique;
+        int end = 0;
+        if (sscanf(entry->d_name, "file.%16llx.tmp%n", &unique, &end) == 1 &&
+            (size_t)end == strlen(entry->d_name))
+            assert_int_equal(unlinkat(dirfd(dir), entry->d_name, 0), 0);
+    }
+    closedir(dir);
+}
+
+_Noreturn static void replace_forever(void)
+{
+    static char block[BLOCK_BYTES];
+    for (;;) {
+        for (char c = 'c'; c <= 'z'; c++) {
+            memset(block, c, sizeof block);
+            if (drift_file_replace(path, block, sizeof block, NULL) != DRIFT_STATUS_OK)
+                _exit(1);
+        }
+    }
+}
+
+static void test_file__killed_while_replacing__file_stays_whole(void **state)
+{
+    (void)state;
+    struct drift_buf buf;
+    drift_buf_init(&buf, DRIFT_TAG_BASE, BLOCK_BYTES);
+    assert_int_equal(drift_file_replace(path, "b", 1, NULL), DRIFT_STATUS_OK);
+    for (long i = 0; i < 25; i++) {
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0)
+            replace_forever();
+        nanosleep(&(struct timespec){.tv_nsec = 1000000 + i * 237000}, NULL);
+        assert_int_equal(kill(child, SIGKILL), 0);
+        int how;
+        assert_int_equal(waitpid(child, &how, 0), child);
+        assert_true(WIFSIGNALED(how));
+        drift_buf_reset(&buf);
+        assert_int_equal(drift_file_read(path, &buf, NULL), DRIFT_STATUS_OK);
+        assert_true(buf.len == 1 || buf.len == BLOCK_BYTES);
+        for (size_t k = 1; k < buf.len; k++)
+            assert_int_equal(buf.data[k], buf.data[0]);
+    }
+    remove_leftovers();
+    assert_int_equal(count_files(), 1);
+    drift_buf_fini(&buf);
+}
+
 static enum drift_status replace_and_read(void *ctx)
 {
     (void)ctx;
@@ -246,6 +302,7 @@ int main(void)
         FILE_TEST(test_file__replace__new_contents_and_no_leftovers),
         FILE_TEST(test_file__failing_replace__keeps_the_old_file),
         FILE_TEST(test_file__replace_while_read__readers_see_one_whole_version),
+        FILE_TEST(test_file__killed_while_replacing__file_stays_whole),
         FILE_TEST(test_file__any_allocation_fails__reported_and_nothing_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
