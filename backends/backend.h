@@ -34,6 +34,7 @@ struct drift_device_info {
 struct drift_device_params {
     uint32_t n_threads;    /* CPU: 0 = all that affinity and cgroup allow */
     const char *cpu_isa;   /* "auto", "portable", "avx2", "avx512"; NULL = auto */
+    bool cpu_float_activations; /* CPU: do not quantize activations; slow, for comparison with references */
     const char *cache_dir; /* for program binaries; NULL: no cache */
 };
 
@@ -146,7 +147,8 @@ typedef void (*drift_done_fn)(void *ctx, enum drift_status status, const struct 
 
 /*
  * Start a batch. The batch is checked (counts, ids, rows, pages against the plan's bounds) before anything runs.
- * Errors (done is not called): INVALID, DEVICE, DEVICE_LOST. Allocates nothing. Does not wait.
+ * Errors (done is not called): INVALID (also when the arena is smaller than the plan's), BUSY (too many submissions
+ * are waiting), DEVICE, DEVICE_LOST. Allocates nothing. Does not wait.
  */
 enum drift_status drift_program_submit(struct drift_program *program, const struct drift_batch *batch,
                                        drift_done_fn done, void *ctx,

@@ -72,6 +72,8 @@ struct drift_program {
     uint32_t n_output_cols; /* columns of the OUTPUT tensor */
     uint32_t n_cache_rows;  /* rows of the caches; 0 without one */
     uint32_t page_tokens;
+    uint64_t arena_bytes;
+    bool *seen; /* [max_sequences], the front's scratch for checking batches */
 };
 
 extern const struct drift_backend_ops drift_backend_cpu;

@@ -9,6 +9,9 @@
  * Row independence (DESIGN §9.2): what an op writes into a row depends on that row's inputs, on the shape of its
  * columns and on plan.stage, never on how many rows the batch has or on what stands in the others.
  *
+ * A result never overlaps its op's sources in the arena, except that the elementwise ops (ADD, MUL, GLU, ACTIVATE,
+ * SCALE, SOFTCAP) may write exactly in place. A plan has at most one OUTPUT.
+ *
  * A plan is built once per (device, model, stage, max_tokens) and serves every batch with n_tokens <= max_tokens.
  */
 #ifndef DRIFT_BACKENDS_PLAN_H
@@ -46,7 +49,10 @@ enum drift_tensor_role {
     DRIFT_TENSOR_ROLE_COUNT
 };
 
-/* Which field of struct drift_batch an INPUT tensor is; all are i32. */
+/*
+ * Which field of struct drift_batch an INPUT tensor is; all are i32. One column each, rows TOKENS or OUTPUTS;
+ * the page table is FIXED [max_sequences, max_pages].
+ */
 enum drift_input {
     DRIFT_INPUT_TOKENS,      /* [n_tokens] token ids */
     DRIFT_INPUT_POSITIONS,   /* [n_tokens] position within the sequence */
@@ -70,7 +76,7 @@ struct drift_tensor {
     enum drift_tensor_role role;
     enum drift_dtype dtype; /* F32 for activations and outputs, I32 for inputs */
     enum drift_rows rows;
-    uint32_t n_rows, n_cols;
+    uint32_t n_rows, n_cols; /* of a cache: n_pages * page_tokens, n_kv_heads * head_dim */
     union {
         uint64_t arena_offset;             /* ACTIVATION, OUTPUT: bytes, aligned to DRIFT_ARENA_ALIGN */
         const struct drift_weight *weight; /* WEIGHT */
@@ -189,7 +195,7 @@ const char *drift_op_name(enum drift_op_kind kind);
 
 /*
  * Check a plan's indices, shapes, types and attributes against the table above; every backend may rely on it
- * afterwards. Errors: INVALID naming op and tensor. Thread: any.
+ * afterwards. Everything the drift_weight and drift_cache pointers lead to must exist. Errors: INVALID naming op and tensor. Thread: any.
  */
 enum drift_status drift_plan_validate(const struct drift_plan *plan, struct drift_error *err) DRIFT_MUST_USE;
 
