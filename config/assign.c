@@ -51,9 +51,10 @@ enum drift_status drift_config_refuse(struct drift_error *err,
         snprintf(where, sizeof where, "%s %s", origin->name, value);
         break;
     case DRIFT_CONFIG_SOURCE_FILE:
-        snprintf(where, sizeof where, "%s:%u: [%s%s%s] %s = %s",
+        /* Without a value it is about the section's header. */
+        snprintf(where, sizeof where, "%s:%u: [%s%s%s]%s%s%s%s",
                  shorten(file, sizeof file, origin->name, true), origin->line, section, space, name,
-                 key->name, value);
+                 *value ? " " : "", *value ? key->name : "", *value ? " = " : "", value);
         break;
     default:
         snprintf(where, sizeof where, "default of [%s%s%s] %s = %s", section, space, name,

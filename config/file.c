@@ -125,21 +125,31 @@ static char *read_line(char *out, int size, void *user)
     return out;
 }
 
+/* Append the sections that do have a key of this name; false when there is none. */
+static bool name_owners(char *msg, size_t size, const char *name)
+{
+    const char *before = "; it belongs to ";
+    bool any = false;
+    for (unsigned i = 0; i < DRIFT_CONFIG_SECTION_COUNT; i++) {
+        enum drift_config_section section = (enum drift_config_section)i;
+        if (!drift_config_key_find(section, name))
+            continue;
+        size_t n = strlen(msg);
+        snprintf(msg + n, size - n, "%s[%s%s]", before, drift_config_section_name(section),
+                 section == DRIFT_CONFIG_SECTION_MODEL ? " NAME" : "");
+        before = " or ";
+        any = true;
+    }
+    return any;
+}
+
 static void refuse_key(struct reader *reader, const char *name)
 {
     char msg[200];
-    const char *section = drift_config_section_name(reader->section);
-    snprintf(msg, sizeof msg, "unknown key '%.40s' in [%s]", name, section);
-    for (unsigned i = 0; i < DRIFT_CONFIG_SECTION_COUNT; i++) {
-        if (drift_config_key_find((enum drift_config_section)i, name)) {
-            size_t n = strlen(msg);
-            snprintf(msg + n, sizeof msg - n, "; it belongs to [%s]",
-                     drift_config_section_name((enum drift_config_section)i));
-            fail(reader, DRIFT_STATUS_INVALID, reader->line, msg);
-            return;
-        }
-    }
-    drift_config_suggest(msg, sizeof msg, name, drift_config_n_keys, key_at, &reader->section);
+    snprintf(msg, sizeof msg, "unknown key '%.40s' in [%s]", name,
+             drift_config_section_name(reader->section));
+    if (!name_owners(msg, sizeof msg, name))
+        drift_config_suggest(msg, sizeof msg, name, drift_config_n_keys, key_at, &reader->section);
     fail(reader, DRIFT_STATUS_INVALID, reader->line, msg);
 }
 
@@ -160,8 +170,10 @@ static int take_value(void *user, const char *section, const char *name, const c
         refuse_key(reader, name);
         return 0;
     }
+    /* libinih wants a space before a comment, and so leaves the one of "key =; comment". */
+    const char *text = *value == ';' ? "" : value;
     struct drift_config_origin origin = {DRIFT_CONFIG_SOURCE_FILE, reader->name, reader->line,
-                                         value};
+                                         text};
     reader->status = drift_config_assign(reader->build, key, reader->model, origin, reader->err);
     return reader->status == DRIFT_STATUS_OK;
 }

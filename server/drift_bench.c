@@ -1,9 +1,10 @@
 /*
  * drift-bench: tokens per second of a model on a device, without HTTP, sampling or scheduling.
  *
- * It loads the file as the engine does and submits the same two programs. Prefill is timed over one sequence in chunks;
- * decode over `parallel` sequences in groups of the thin program's width. `depth` tokens are put into the cache first and
- * not timed. Every repeat gives one figure; medians are printed.
+ * It loads the file as the engine does and submits the same two programs. Prefill is timed over one
+ * sequence in chunks; decode over `parallel` sequences in groups of the thin program's width.
+ * `depth` tokens are put into the cache first and not timed. Every repeat gives one figure; medians
+ * are printed.
  */
 #include "backends/backend.h"
 #include "runtime/base/alloc.h"
@@ -68,8 +69,8 @@ static uint32_t parse_count(const char *option, const char *text, uint32_t min, 
     char *end;
     unsigned long v = strtoul(text, &end, 10);
     if (*text < '0' || *text > '9' || *end || v < min || v > max) {
-        fprintf(stderr, "drift-bench: --%s takes a number from %u to %u, not '%s'\n", option, min, max,
-                text);
+        fprintf(stderr, "drift-bench: --%s takes a number from %u to %u, not '%s'\n", option, min,
+                max, text);
         exit(EX_USAGE);
     }
     return (uint32_t)v;
@@ -84,20 +85,29 @@ static enum format parse_format(const char *text)
     exit(EX_USAGE);
 }
 
-enum option_id { OPT_MODEL, OPT_DEVICE, OPT_ISA, OPT_FORMAT, OPT_HELP, OPT_VERSION, OPT_ABLATE, OPT_NUMBER };
+enum option_id {
+    OPT_MODEL,
+    OPT_DEVICE,
+    OPT_ISA,
+    OPT_FORMAT,
+    OPT_HELP,
+    OPT_VERSION,
+    OPT_ABLATE,
+    OPT_NUMBER
+};
 
 static const struct {
     const char *name;
     size_t offset;
     uint32_t min, max;
 } numbers[] = {
-    {"threads", offsetof(struct options, n_threads), 0, 1024},
-    {"prefill", offsetof(struct options, prefill), 0, 1u << 20},
-    {"decode", offsetof(struct options, decode), 0, 1u << 20},
-    {"depth", offsetof(struct options, depth), 0, 1u << 20},
-    {"parallel", offsetof(struct options, parallel), 1, 256},
-    {"chunk", offsetof(struct options, chunk), 32, 4096},
-    {"repeat", offsetof(struct options, repeat), 1, 1000},
+    {"threads",  offsetof(struct options, n_threads), 0,  1024    },
+    {"prefill",  offsetof(struct options, prefill),   0,  1u << 20},
+    {"decode",   offsetof(struct options, decode),    0,  1u << 20},
+    {"depth",    offsetof(struct options, depth),     0,  1u << 20},
+    {"parallel", offsetof(struct options, parallel),  1,  256     },
+    {"chunk",    offsetof(struct options, chunk),     32, 4096    },
+    {"repeat",   offsetof(struct options, repeat),    1,  1000    },
 };
 
 static struct options parse_options(int argc, char **argv)
@@ -110,13 +120,17 @@ static struct options parse_options(int argc, char **argv)
                         .repeat = 5,
                         .chunk = 256};
     struct option table[7 + DRIFT_COUNT_OF(numbers) + 1] = {
-        {"model", required_argument, NULL, OPT_MODEL},   {"device", required_argument, NULL, OPT_DEVICE},
-        {"isa", required_argument, NULL, OPT_ISA},       {"format", required_argument, NULL, OPT_FORMAT},
-        {"help", no_argument, NULL, OPT_HELP},           {"version", no_argument, NULL, OPT_VERSION},
-        {"ablate", required_argument, NULL, OPT_ABLATE},
+        {"model",   required_argument, NULL, OPT_MODEL  },
+        {"device",  required_argument, NULL, OPT_DEVICE },
+        {"isa",     required_argument, NULL, OPT_ISA    },
+        {"format",  required_argument, NULL, OPT_FORMAT },
+        {"help",    no_argument,       NULL, OPT_HELP   },
+        {"version", no_argument,       NULL, OPT_VERSION},
+        {"ablate",  required_argument, NULL, OPT_ABLATE },
     };
     for (size_t i = 0; i < DRIFT_COUNT_OF(numbers); i++)
-        table[7 + i] = (struct option){numbers[i].name, required_argument, NULL, OPT_NUMBER + (int)i};
+        table[7 + i] =
+            (struct option){numbers[i].name, required_argument, NULL, OPT_NUMBER + (int)i};
     int id;
     while ((id = getopt_long(argc, argv, "", table, NULL)) != -1) {
         switch (id) {
@@ -139,7 +153,8 @@ static struct options parse_options(int argc, char **argv)
             puts("drift-bench " DRIFT_VERSION);
             exit(EX_OK);
         case OPT_ABLATE:
-            fputs("drift-bench: this version has no technique that --ablate could switch off\n", stderr);
+            fputs("drift-bench: this version has no technique that --ablate could switch off\n",
+                  stderr);
             exit(EX_USAGE);
         case '?':
             fputs(usage_text, stderr);
@@ -172,7 +187,8 @@ static enum drift_status allocate(struct bench *b, struct drift_error *err)
     size_t n_tokens = max_u32(thin->max_tokens, tiled->max_tokens);
     size_t n_sequences = max_u32(thin->max_sequences, tiled->max_sequences);
     size_t n_outputs = max_u32(thin->max_outputs, tiled->max_outputs);
-    int32_t **const arrays[] = {&b->tokens, &b->positions, &b->sequences, &b->slots, &b->output_rows};
+    int32_t **const arrays[] = {&b->tokens, &b->positions, &b->sequences, &b->slots,
+                                &b->output_rows};
     bool ok = true;
     for (size_t i = 0; i < DRIFT_COUNT_OF(arrays); i++) {
         *arrays[i] = drift_alloc(DRIFT_TAG_BASE, n_tokens, sizeof(int32_t));
@@ -239,8 +255,8 @@ static struct drift_batch empty_batch(struct bench *b)
 }
 
 /* Sequence i owns the pages [i * pages_per_sequence, (i + 1) * pages_per_sequence). */
-static void add_tokens(struct bench *b, struct drift_batch *batch, uint32_t sequence, uint32_t position,
-                       uint32_t n)
+static void add_tokens(struct bench *b, struct drift_batch *batch, uint32_t sequence,
+                       uint32_t position, uint32_t n)
 {
     uint32_t row = batch->n_sequences++, first_page = sequence * b->pages_per_sequence;
     for (uint32_t p = 0; p < b->pages_per_sequence; p++)
@@ -318,7 +334,8 @@ static enum drift_status measure_prefill(struct bench *b, struct result *r, stru
         return DRIFT_STATUS_OK;
     double *tps = drift_alloc(DRIFT_TAG_BASE, o->repeat, sizeof *tps);
     if (!tps)
-        return drift_error_set(err, DRIFT_STATUS_NO_MEMORY, 0, "no memory for %u figures", o->repeat);
+        return drift_error_set(err, DRIFT_STATUS_NO_MEMORY, 0, "no memory for %u figures",
+                               o->repeat);
     enum drift_status status = run_prompt(b, 0, o->depth, o->prefill, err); /* warm-up */
     for (uint32_t i = 0; i < o->repeat && status == DRIFT_STATUS_OK; i++) {
         uint64_t start = drift_clock_ns();
@@ -337,9 +354,10 @@ static enum drift_status measure_decode(struct bench *b, struct result *r, struc
         return DRIFT_STATUS_OK;
     double *tps = drift_alloc(DRIFT_TAG_BASE, o->repeat, sizeof *tps);
     double *steps = drift_alloc(DRIFT_TAG_BASE, (size_t)o->repeat * o->decode, sizeof *steps);
-    enum drift_status status = tps && steps ? run_step(b, o->depth, err)
-                                            : drift_error_set(err, DRIFT_STATUS_NO_MEMORY, 0,
-                                                              "no memory for %u figures", o->repeat);
+    enum drift_status status = tps && steps
+                                   ? run_step(b, o->depth, err)
+                                   : drift_error_set(err, DRIFT_STATUS_NO_MEMORY, 0,
+                                                     "no memory for %u figures", o->repeat);
     for (uint32_t i = 0; i < o->repeat && status == DRIFT_STATUS_OK; i++) {
         double total = 0;
         for (uint32_t k = 0; k < o->decode && status == DRIFT_STATUS_OK; k++) {
@@ -364,7 +382,8 @@ static enum drift_status measure_decode(struct bench *b, struct result *r, struc
 static enum drift_status measure(struct bench *b, struct result *r, struct drift_error *err)
 {
     enum drift_status status = DRIFT_STATUS_OK;
-    for (uint32_t i = 0; i < b->options.parallel && b->options.depth && status == DRIFT_STATUS_OK; i++)
+    for (uint32_t i = 0; i < b->options.parallel && b->options.depth && status == DRIFT_STATUS_OK;
+         i++)
         status = run_prompt(b, i, 0, b->options.depth, err);
     if (status == DRIFT_STATUS_OK)
         status = measure_prefill(b, r, err);
@@ -415,12 +434,13 @@ static void print_json(const struct bench *b, const struct result *r)
 
 static void print_csv(const struct bench *b, const struct result *r)
 {
-    puts("device,model,prefill,decode,depth,parallel,prefill_tps,decode_tps,step_ms_p50,step_ms_p99,"
-         "weights_bytes,kv_bytes,arena_bytes");
+    puts(
+        "device,model,prefill,decode,depth,parallel,prefill_tps,decode_tps,step_ms_p50,step_ms_p99,"
+        "weights_bytes,kv_bytes,arena_bytes");
     const struct options *o = &b->options;
     printf("%s,\"%s\",%u,%u,%u,%u,%.2f,%.2f,%.3f,%.3f,%llu,%llu,%llu\n",
-           drift_device_get_info(b->device)->id, o->model, o->prefill, o->decode, o->depth, o->parallel,
-           r->prefill_tps, r->decode_tps, r->step_ms_p50, r->step_ms_p99,
+           drift_device_get_info(b->device)->id, o->model, o->prefill, o->decode, o->depth,
+           o->parallel, r->prefill_tps, r->decode_tps, r->step_ms_p50, r->step_ms_p99,
            (unsigned long long)r->usage.weights_bytes, (unsigned long long)r->usage.caches_bytes,
            (unsigned long long)r->usage.arena_bytes);
 }
@@ -432,9 +452,11 @@ static void print_table(const struct bench *b, const struct result *r)
     const double mib = 1024.0 * 1024.0;
     printf("model    %s\ndevice   %s: %s\n", o->model, info->id, info->name);
     if (o->prefill)
-        printf("prefill  %10.1f tok/s   %u tokens at depth %u\n", r->prefill_tps, o->prefill, o->depth);
+        printf("prefill  %10.1f tok/s   %u tokens at depth %u\n", r->prefill_tps, o->prefill,
+               o->depth);
     if (o->decode)
-        printf("decode   %10.1f tok/s   %u tokens at depth %u, %u at once; step %.2f ms median, %.2f p99\n",
+        printf("decode   %10.1f tok/s   %u tokens at depth %u, %u at once; step %.2f ms median, "
+               "%.2f p99\n",
                r->decode_tps, o->decode, o->depth, o->parallel, r->step_ms_p50, r->step_ms_p99);
     printf("memory   %10.1f MiB     weights %.1f, KV %.1f, arena %.1f\n",
            (double)(r->usage.weights_bytes + r->usage.caches_bytes + r->usage.arena_bytes) / mib,

@@ -449,14 +449,14 @@ static const struct refusal refusals[] = {
     {"[server]\nctx = 1\n",
      {0},
      NULL,                                                                                                               78,
-     "d.conf:2: unknown key 'ctx' in [server]; it belongs to [model]"                                                                                                                   },
+     "d.conf:2: unknown key 'ctx' in [server]; it belongs to [model NAME] or [engine]"                                                                                                                   },
     {"[server]\nzzzzzzz = 1\n",                                              {0},                                  NULL, 78, "d.conf:2: unknown key 'zzzzzzz' in [server]"              },
     {"[serve]\n",                                                            {0},                                  NULL, 78, "d.conf:1: unknown section [serve], did you mean 'server'?"},
     {"[model]\n",                                                            {0},                                  NULL, 78, "d.conf:1: [model] needs a name, as in [model smollm2]"    },
     {"[model a b]\n",
      {0},
      NULL,                                                                                                               78,
-     "d.conf:1: [model a b] path = : a model's name is 1 to 127 characters of A-Z a-z 0-9 . _ : / "
+     "d.conf:1: [model a b]: a model's name is 1 to 127 characters of A-Z a-z 0-9 . _ : / "
      "-"                                                                                                                                                                                },
     {"ctx = 1\n",
      {0},
@@ -528,11 +528,11 @@ static const struct refusal refusals[] = {
     {"[model a]\nctx = 2048\n",
      {0},
      NULL,                                                                                                               78,
-     "d.conf:1: [model a] path = : a model needs the path of its file"                                                                                                                  },
+     "d.conf:1: [model a]: a model needs the path of its file"                                                                                                                  },
     {"[model a]\n[model b]\npath = /b",
      {0},
      NULL,                                                                                                               78,
-     "d.conf:1: [model a] path = : a model needs the path of its file"                                                                                                                  },
+     "d.conf:1: [model a]: a model needs the path of its file"                                                                                                                  },
     {"[models]\ndefault-model = b\n[model a]\npath = /a\n",
      {0},
      NULL,                                                                                                               78,
@@ -617,7 +617,7 @@ static void test_config__too_much_of_everything__refused(void **state)
         n += (size_t)snprintf(file + n, sizeof file - n, "[model m%u]\npath = /m\n", i);
     assert_int_equal(load(&(struct sources){.file = file}, &config, &err), DRIFT_STATUS_INVALID);
     assert_string_equal(err.msg,
-                        "d.conf:513: [model m256] path = : at most 256 models are allowed");
+                        "d.conf:513: [model m256]: at most 256 models are allowed");
 
     n = (size_t)snprintf(file, sizeof file, "[server]\n");
     for (unsigned i = 0; i <= DRIFT_CONFIG_MAX_LISTEN; i++)
