@@ -205,6 +205,17 @@ static enum drift_status assign_list(struct drift_config_build *build,
     return DRIFT_STATUS_OK;
 }
 
+/* Variables with our prefix that are no keys: the file, and those of driftctl. */
+static bool is_other_variable(const char *name, size_t n)
+{
+    static const char *const others[] = {"DRIFTD_CONFIG", "DRIFTD_URL", "DRIFTD_API_KEY"};
+    for (size_t i = 0; i < DRIFT_COUNT_OF(others); i++) {
+        if (strlen(others[i]) == n && memcmp(others[i], name, n) == 0)
+            return true;
+    }
+    return false;
+}
+
 static const struct drift_config_key *find_variable(const char *name, size_t n)
 {
     char expected[DRIFT_CONFIG_ENV_NAME_SIZE];
@@ -230,7 +241,7 @@ enum drift_status drift_config_read_env(struct drift_config_build *build, char *
         const struct drift_config_key *key = find_variable(*envp, n);
         if (!key) {
             /* Orchestrators put variables of their own under a service's name: no error. */
-            if (n != sizeof prefix - 1 + 6 || memcmp(*envp + sizeof prefix - 1, "CONFIG", 6) != 0)
+            if (!is_other_variable(*envp, n))
                 drift_config_warn(build, "environment variable %.*s is not known and was ignored",
                                   (int)(n < 80 ? n : 80), *envp);
             continue;

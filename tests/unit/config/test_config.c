@@ -256,7 +256,8 @@ static void test_config__suspicious_input__is_warned_of(void **state)
     (void)state;
     struct drift_config *c = must_load(&(struct sources){
         .file = "[server]\nmax-queue = 1\nmax-queue = 2\n",
-        .env = {"DRIFTD_PORT=tcp://10.0.0.1:80", "DRIFTD_CONFIG=", "DRIFTDX=1"}
+        .env = {"DRIFTD_PORT=tcp://10.0.0.1:80", "DRIFTD_CONFIG=", "DRIFTDX=1",
+                "DRIFTD_URL=http://h:1"}
     });
     assert_int_equal(c->server.max_queue_requests, 2);
     assert_int_equal(c->n_warnings, 2);
@@ -449,7 +450,7 @@ static const struct refusal refusals[] = {
     {"[server]\nctx = 1\n",
      {0},
      NULL,                                                                                                               78,
-     "d.conf:2: unknown key 'ctx' in [server]; it belongs to [model NAME] or [engine]"                                                                                                                   },
+     "d.conf:2: unknown key 'ctx' in [server]; it belongs to [model NAME] or [engine]"                                                                                                  },
     {"[server]\nzzzzzzz = 1\n",                                              {0},                                  NULL, 78, "d.conf:2: unknown key 'zzzzzzz' in [server]"              },
     {"[serve]\n",                                                            {0},                                  NULL, 78, "d.conf:1: unknown section [serve], did you mean 'server'?"},
     {"[model]\n",                                                            {0},                                  NULL, 78, "d.conf:1: [model] needs a name, as in [model smollm2]"    },
@@ -528,11 +529,11 @@ static const struct refusal refusals[] = {
     {"[model a]\nctx = 2048\n",
      {0},
      NULL,                                                                                                               78,
-     "d.conf:1: [model a]: a model needs the path of its file"                                                                                                                  },
+     "d.conf:1: [model a]: a model needs the path of its file"                                                                                                                          },
     {"[model a]\n[model b]\npath = /b",
      {0},
      NULL,                                                                                                               78,
-     "d.conf:1: [model a]: a model needs the path of its file"                                                                                                                  },
+     "d.conf:1: [model a]: a model needs the path of its file"                                                                                                                          },
     {"[models]\ndefault-model = b\n[model a]\npath = /a\n",
      {0},
      NULL,                                                                                                               78,
@@ -616,8 +617,7 @@ static void test_config__too_much_of_everything__refused(void **state)
     for (unsigned i = 0; i <= DRIFT_CONFIG_MAX_MODELS; i++)
         n += (size_t)snprintf(file + n, sizeof file - n, "[model m%u]\npath = /m\n", i);
     assert_int_equal(load(&(struct sources){.file = file}, &config, &err), DRIFT_STATUS_INVALID);
-    assert_string_equal(err.msg,
-                        "d.conf:513: [model m256]: at most 256 models are allowed");
+    assert_string_equal(err.msg, "d.conf:513: [model m256]: at most 256 models are allowed");
 
     n = (size_t)snprintf(file, sizeof file, "[server]\n");
     for (unsigned i = 0; i <= DRIFT_CONFIG_MAX_LISTEN; i++)
