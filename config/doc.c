@@ -142,20 +142,25 @@ void drift_config_example(struct drift_buf *out)
 
 /* mdoc wants a backslash doubled, a hyphen that stays one, and no dot or quote at a line's start.
  */
-static void mdoc(struct drift_buf *out, const char *text)
+static void mdoc_bytes(struct drift_buf *out, const char *text, size_t n)
 {
-    if (*text == '.' || *text == '\'')
+    if (n && (*text == '.' || *text == '\''))
         drift_buf_append_str(out, "\\&");
-    for (; *text; text++) {
-        if (*text == '\\')
+    for (size_t i = 0; i < n; i++) {
+        if (text[i] == '\\')
             drift_buf_append_str(out, "\\e");
-        else if (*text == '-')
+        else if (text[i] == '-')
             drift_buf_append_str(out, "\\-");
-        else if (*text == '~')
+        else if (text[i] == '~')
             drift_buf_append_str(out, "\\(ti");
         else
-            drift_buf_append_char(out, *text);
+            drift_buf_append_char(out, text[i]);
     }
+}
+
+static void mdoc(struct drift_buf *out, const char *text)
+{
+    mdoc_bytes(out, text, strlen(text));
 }
 
 /* Each sentence on a line of its own, as mdoc has it. */
@@ -164,9 +169,7 @@ static void mdoc_sentences(struct drift_buf *out, const char *text)
     while (*text) {
         const char *end = strstr(text, ". ");
         size_t n = end ? (size_t)(end - text) + 1 : strlen(text);
-        char line[512];
-        snprintf(line, sizeof line, "%.*s", (int)n, text);
-        mdoc(out, line);
+        mdoc_bytes(out, text, n);
         drift_buf_append_char(out, '\n');
         text += n + strspn(text + n, " ");
     }

@@ -1,7 +1,7 @@
 /*
- * Addresses to listen on and origins of web pages, from text.
+ * The list of addresses to listen on.
  *
- * Address: HOST:PORT | [IPV6]:PORT | *:PORT | unix:/PATH | unix:@NAME. Names are not resolved here;
+ * HOST:PORT | [IPV6]:PORT | *:PORT | unix:/PATH | unix:@NAME. Names are not resolved here;
  * only numeric addresses of the loopback net and the name localhost count as loopback.
  */
 #include "config/value.h"
@@ -13,8 +13,7 @@
 #include <strings.h>
 #include <sys/un.h>
 
-#define MAX_HOST_BYTES   255u
-#define MAX_ORIGIN_BYTES 300u
+#define MAX_HOST_BYTES 255u
 
 static bool is_loopback(const char *host)
 {
@@ -91,8 +90,8 @@ static bool parse_tcp(struct drift_arena *arena, const char *text, struct drift_
     return true;
 }
 
-bool drift_config_parse_listen(struct drift_arena *arena, const char *text,
-                               struct drift_config_listen *ret)
+static bool parse_address(struct drift_arena *arena, const char *text,
+                          struct drift_config_listen *ret)
 {
     static const char scheme[] = "unix:";
     struct drift_config_listen out = {.text = drift_arena_strndup(arena, text, strlen(text))};
@@ -106,25 +105,60 @@ bool drift_config_parse_listen(struct drift_arena *arena, const char *text,
     return valid;
 }
 
-/* Browsers send origins in lower case and without a path; whatever else could never match. */
-bool drift_config_parse_origin(struct drift_arena *arena, const char *text, const char **ret)
+static bool parse_listen(struct drift_config_build *build, const struct drift_config_key *key,
+                         void *base, const char *text)
 {
-    const char *rest = strstr(text, "://");
-    size_t n = strlen(text);
-    if (!rest || rest == text || rest[3] == '\0' || n > MAX_ORIGIN_BYTES)
+    (void)base;
+    struct drift_config_server *server = &build->config.server;
+    if (!build->listen)
+        build->listen = drift_arena_alloc(&build->arena, key->max, sizeof *build->listen);
+    if (!build->listen || !parse_address(&build->arena, text, &build->listen[server->n_listen]))
         return false;
-    for (const char *p = text; *p; p++) {
-        unsigned char c = (unsigned char)*p;
-        const char *marks = p < rest ? "+-." : ".-_:[]";
-        bool separator = p >= rest && p < rest + 3;
-        if (!separator && !isalnum(c) && !strchr(marks, c))
-            return false;
-    }
-    char *copy = drift_arena_strndup(arena, text, n);
-    if (!copy)
-        return false;
-    for (char *p = copy; *p; p++)
-        *p = (char)tolower((unsigned char)*p);
-    *ret = copy;
+    server->listen = build->listen;
+    server->n_listen++;
     return true;
 }
+
+static void format_listen(const struct drift_config_key *key, const void *base, size_t i,
+                          struct drift_buf *out)
+{
+    (void)key;
+    const struct drift_config *config = base;
+    drift_buf_append_str(out, config->server.listen[i].text);
+}
+
+static bool equal_listen(const struct drift_config_key *key, const void *a, const void *b)
+{
+    (void)key;
+    const struct drift_config_server *x = &((const struct drift_config *)a)->server;
+    const struct drift_config_server *y = &((const struct drift_config *)b)->server;
+    bool equal = x->n_listen == y->n_listen;
+    for (size_t i = 0; equal && i < x->n_listen; i++)
+        equal = strcmp(x->listen[i].text, y->listen[i].text) == 0;
+    return equal;
+}
+
+static void allowed_listen(const struct drift_config_key *key, struct drift_buf *out)
+{
+    (void)key;
+    drift_buf_append_str(out, "HOST:PORT, [IPV6]:PORT, *:PORT or unix:/PATH (at most 107 bytes)");
+}
+
+static void reset_listen(struct drift_config *config)
+{
+    config->server.n_listen = 0;
+}
+
+static size_t count_listen(const struct drift_config *config)
+{
+    return config->server.n_listen;
+}
+
+const struct drift_config_value_ops drift_config_listen_ops = {
+    .parse = parse_listen,
+    .format = format_listen,
+    .equal = equal_listen,
+    .allowed = allowed_listen,
+    .reset = reset_listen,
+    .count = count_listen,
+};

@@ -401,150 +401,40 @@ static bool equal_str(const struct drift_config_key *key, const void *a, const v
     return same_text(get_str(key, a), get_str(key, b));
 }
 
-/* the list of addresses */
+/* clang-format off */
+static const struct drift_config_value_ops bool_ops = {
+    .parse = parse_bool, .format = format_bool, .equal = equal_bool, .allowed = allowed_bool};
+static const struct drift_config_value_ops choice_ops = {
+    .parse = parse_choice, .format = format_choice, .equal = equal_choice,
+    .allowed = allowed_choice};
+static const struct drift_config_value_ops count_ops = {
+    .parse = parse_count, .format = format_count, .equal = equal_count, .allowed = allowed_count};
+static const struct drift_config_value_ops bytes_ops = {
+    .parse = parse_bytes, .format = format_bytes, .equal = equal_u64, .allowed = allowed_bytes};
+static const struct drift_config_value_ops time_ops = {
+    .parse = parse_time, .format = format_time, .equal = equal_u64, .allowed = allowed_time};
+static const struct drift_config_value_ops path_ops = {
+    .parse = parse_path, .format = format_str, .equal = equal_str, .allowed = allowed_path};
+static const struct drift_config_value_ops name_ops = {
+    .parse = parse_name, .format = format_str, .equal = equal_str, .allowed = allowed_name};
+static const struct drift_config_value_ops device_ops = {
+    .parse = parse_device, .format = format_str, .equal = equal_str, .allowed = allowed_device};
+/* clang-format on */
 
-static bool parse_listen(struct drift_config_build *build, const struct drift_config_key *key,
-                         void *base, const char *text)
-{
-    (void)base;
-    struct drift_config_server *server = &build->config.server;
-    if (!build->listen)
-        build->listen = drift_arena_alloc(&build->arena, key->max, sizeof *build->listen);
-    if (!build->listen ||
-        !drift_config_parse_listen(&build->arena, text, &build->listen[server->n_listen]))
-        return false;
-    server->listen = build->listen;
-    server->n_listen++;
-    return true;
-}
-
-static void format_listen(const struct drift_config_key *key, const void *base, size_t i,
-                          struct drift_buf *out)
-{
-    (void)key;
-    const struct drift_config *config = base;
-    drift_buf_append_str(out, config->server.listen[i].text);
-}
-
-static bool equal_listen(const struct drift_config_key *key, const void *a, const void *b)
-{
-    (void)key;
-    const struct drift_config_server *x = &((const struct drift_config *)a)->server;
-    const struct drift_config_server *y = &((const struct drift_config *)b)->server;
-    bool equal = x->n_listen == y->n_listen;
-    for (size_t i = 0; equal && i < x->n_listen; i++)
-        equal = strcmp(x->listen[i].text, y->listen[i].text) == 0;
-    return equal;
-}
-
-static void allowed_listen(const struct drift_config_key *key, struct drift_buf *out)
-{
-    (void)key;
-    drift_buf_append_str(out, "HOST:PORT, [IPV6]:PORT, *:PORT or unix:/PATH (at most 107 bytes)");
-}
-
-static void reset_listen(struct drift_config *config)
-{
-    config->server.n_listen = 0;
-}
-
-static size_t count_listen(const struct drift_config *config)
-{
-    return config->server.n_listen;
-}
-
-/* the list of origins: words that set the kind, and origins */
-
-static bool parse_origins(struct drift_config_build *build, const struct drift_config_key *key,
-                          void *base, const char *text)
-{
-    (void)base;
-    struct drift_config_server *server = &build->config.server;
-    if (strcmp(text, "loopback") == 0 || strcmp(text, "*") == 0) {
-        server->cors = text[0] == '*' ? DRIFT_CONFIG_CORS_ANY : DRIFT_CONFIG_CORS_LOOPBACK;
-        return true;
-    }
-    if (strcmp(text, "none") == 0)
-        return true;
-    if (!build->cors_origins)
-        build->cors_origins = drift_arena_alloc(&build->arena, key->max, sizeof(char *));
-    if (!build->cors_origins ||
-        !drift_config_parse_origin(&build->arena, text,
-                                   &build->cors_origins[server->n_cors_origins]))
-        return false;
-    server->cors_origins = build->cors_origins;
-    server->n_cors_origins++;
-    return true;
-}
-
-static void format_origins(const struct drift_config_key *key, const void *base, size_t i,
-                           struct drift_buf *out)
-{
-    (void)key;
-    const struct drift_config_server *server = &((const struct drift_config *)base)->server;
-    static const char *const words[DRIFT_CONFIG_CORS_COUNT] = {
-        [DRIFT_CONFIG_CORS_LOOPBACK] = "loopback",
-        [DRIFT_CONFIG_CORS_ANY] = "*",
-        [DRIFT_CONFIG_CORS_LIST] = NULL,
-    };
-    const char *word = words[server->cors];
-    if (!word && server->n_cors_origins == 0)
-        word = "none";
-    if (word && i == 0) {
-        drift_buf_append_str(out, word);
-        return;
-    }
-    drift_buf_append_str(out, server->cors_origins[word ? i - 1 : i]);
-}
-
-static bool equal_origins(const struct drift_config_key *key, const void *a, const void *b)
-{
-    (void)key;
-    const struct drift_config_server *x = &((const struct drift_config *)a)->server;
-    const struct drift_config_server *y = &((const struct drift_config *)b)->server;
-    bool equal = x->cors == y->cors && x->n_cors_origins == y->n_cors_origins;
-    for (size_t i = 0; equal && i < x->n_cors_origins; i++)
-        equal = strcmp(x->cors_origins[i], y->cors_origins[i]) == 0;
-    return equal;
-}
-
-static void allowed_origins(const struct drift_config_key *key, struct drift_buf *out)
-{
-    (void)key;
-    drift_buf_append_str(out, "SCHEME://HOST[:PORT], loopback, * or none");
-}
-
-static void reset_origins(struct drift_config *config)
-{
-    config->server.cors = DRIFT_CONFIG_CORS_LIST;
-    config->server.n_cors_origins = 0;
-}
-
-static size_t count_origins(const struct drift_config *config)
-{
-    const struct drift_config_server *server = &config->server;
-    bool word = server->cors != DRIFT_CONFIG_CORS_LIST || server->n_cors_origins == 0;
-    return server->n_cors_origins + (word ? 1 : 0);
-}
-
-static const struct drift_config_value_ops value_ops[DRIFT_CONFIG_TYPE_COUNT] = {
-    [DRIFT_CONFIG_TYPE_BOOL] = {parse_bool,    format_bool,    equal_bool,    allowed_bool,    NULL, NULL         },
-    [DRIFT_CONFIG_TYPE_CHOICE] = {parse_choice,  format_choice,  equal_choice,  allowed_choice,  NULL,
-                                NULL                                                                              },
-    [DRIFT_CONFIG_TYPE_NUMBER] = {parse_count,   format_count,   equal_count,   allowed_count,   NULL,
-                                NULL                                                                              },
-    [DRIFT_CONFIG_TYPE_BYTES] = {parse_bytes,   format_bytes,   equal_u64,     allowed_bytes,   NULL, NULL         },
-    [DRIFT_CONFIG_TYPE_TIME] = {parse_time,    format_time,    equal_u64,     allowed_time,    NULL, NULL         },
-    [DRIFT_CONFIG_TYPE_PATH] = {parse_path,    format_str,     equal_str,     allowed_path,    NULL, NULL         },
-    [DRIFT_CONFIG_TYPE_NAME] = {parse_name,    format_str,     equal_str,     allowed_name,    NULL, NULL         },
-    [DRIFT_CONFIG_TYPE_DEVICE] = {parse_device,  format_str,     equal_str,     allowed_device,  NULL, NULL         },
-    [DRIFT_CONFIG_TYPE_LISTEN] = {parse_listen,  format_listen,  equal_listen,  allowed_listen,
-                                reset_listen,                                                        count_listen },
-    [DRIFT_CONFIG_TYPE_ORIGINS] = {parse_origins, format_origins, equal_origins, allowed_origins,
-                                reset_origins,                                                       count_origins},
+static const struct drift_config_value_ops *const value_ops[DRIFT_CONFIG_TYPE_COUNT] = {
+    [DRIFT_CONFIG_TYPE_BOOL] = &bool_ops,
+    [DRIFT_CONFIG_TYPE_CHOICE] = &choice_ops,
+    [DRIFT_CONFIG_TYPE_NUMBER] = &count_ops,
+    [DRIFT_CONFIG_TYPE_BYTES] = &bytes_ops,
+    [DRIFT_CONFIG_TYPE_TIME] = &time_ops,
+    [DRIFT_CONFIG_TYPE_PATH] = &path_ops,
+    [DRIFT_CONFIG_TYPE_NAME] = &name_ops,
+    [DRIFT_CONFIG_TYPE_DEVICE] = &device_ops,
+    [DRIFT_CONFIG_TYPE_LISTEN] = &drift_config_listen_ops,
+    [DRIFT_CONFIG_TYPE_ORIGINS] = &drift_config_origins_ops,
 };
 
 const struct drift_config_value_ops *drift_config_value_ops(enum drift_config_type type)
 {
-    return &value_ops[type];
+    return value_ops[type];
 }

@@ -41,9 +41,8 @@ void drift_config_format_time(uint64_t ms, struct drift_buf *out);
 /* 1 to 127 bytes of A-Z a-z 0-9 . _ : / - */
 bool drift_config_name_is_valid(const char *name);
 
-/* listen.c: the parsers of addresses and of origins. Text of the result lives in the arena. */
-bool drift_config_parse_listen(struct drift_arena *arena, const char *text,
-                               struct drift_config_listen *ret);
-bool drift_config_parse_origin(struct drift_arena *arena, const char *text, const char **ret);
+/* listen.c, origins.c: the two lists. */
+extern const struct drift_config_value_ops drift_config_listen_ops;
+extern const struct drift_config_value_ops drift_config_origins_ops;
 
 #endif

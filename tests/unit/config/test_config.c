@@ -19,7 +19,7 @@
 static char *no_env[] = {NULL};
 
 struct sources {
-    const char *file;              /* contents; NULL: none */
+    const char *file; /* contents; NULL: none */
     const char *args[MAX_STRINGS]; /* behind argv[0] */
     const char *env[MAX_STRINGS];
 };
@@ -177,9 +177,9 @@ static void test_config__four_sources__flags_over_environment_over_file(void **s
                 "127.0.0.1:1\n"
                 "listen = 127.0.0.1:2\n[model a]\npath = /file\nctx = 99\n[model b]\npath = /b\n",
         .env = {"DRIFTD_MAX_QUEUE=2", "DRIFTD_MAX_CONNECTIONS=2", "DRIFTD_THREADS=3",
-                "DRIFTD_LISTEN=127.0.0.1:3, unix:/s",   "DRIFTD_MODEL=c=/c,d=/d", "DRIFTD_CTX="},
-        .args = { "--max-queue=3", "--model", "a=/flag",                                                   "--listen", "127.0.0.1:5",
-                "--listen=[::1]:6",                                                "--no-determinism", "--log-prompts",
+                "DRIFTD_LISTEN=127.0.0.1:3, unix:/s", "DRIFTD_MODEL=c=/c,d=/d", "DRIFTD_CTX="},
+        .args = { "--max-queue=3", "--model", "a=/flag", "--listen", "127.0.0.1:5",
+                "--listen=[::1]:6", "--no-determinism", "--log-prompts",
                 "--allow-remote-without-key=off"}
     });
     assert_int_equal(c->server.max_queue_requests, 3);
@@ -275,14 +275,14 @@ static void test_config__actions__help_wins_and_ignores_broken_files(void **stat
         struct sources sources;
         enum drift_config_action action;
     } rows[] = {
-        {{.args = {"--check-config"}},                                               DRIFT_CONFIG_ACTION_CHECK_CONFIG},
-        {{.args = {"--list-devices"}},                                               DRIFT_CONFIG_ACTION_LIST_DEVICES},
-        {{.args = {"--version", "--check-config"}},                                  DRIFT_CONFIG_ACTION_VERSION     },
+        {{.args = {"--check-config"}}, DRIFT_CONFIG_ACTION_CHECK_CONFIG},
+        {{.args = {"--list-devices"}}, DRIFT_CONFIG_ACTION_LIST_DEVICES},
+        {{.args = {"--version", "--check-config"}}, DRIFT_CONFIG_ACTION_VERSION},
         {{.args = {"--version"}, .env = {"DRIFTD_CONFIG=/nowhere", "DRIFTD_CTX=x"}},
-         DRIFT_CONFIG_ACTION_VERSION                                                                                 },
-        {{.args = {"-h", "--version"}},                                              DRIFT_CONFIG_ACTION_HELP        },
+         DRIFT_CONFIG_ACTION_VERSION},
+        {{.args = {"-h", "--version"}}, DRIFT_CONFIG_ACTION_HELP},
         {{.args = {"--config", "/nowhere/at-all", "--help", "--max-queue", "no"}},
-         DRIFT_CONFIG_ACTION_HELP                                                                                    },
+         DRIFT_CONFIG_ACTION_HELP},
     };
     for (size_t i = 0; i < DRIFT_COUNT_OF(rows); i++) {
         struct drift_config *c = must_load(&rows[i].sources);
@@ -300,256 +300,176 @@ struct refusal {
     const char *msg;
 };
 
+/* clang-format off */
 static const struct refusal refusals[] = {
-  /* values */
-    {"[server]\n\nmax-body-bytes = 5XB\n",
-     {0},
-     NULL,                                                                                                               78,
-     "d.conf:3: [server] max-body-bytes = 5XB: allowed: 1KiB to 1GiB (units: KiB, MiB, GiB, TiB; "
-     "none is bytes)"                                                                                                                                                                   },
-    {"[server]\nmax-body-bytes = 1023\n",
-     {0},
-     NULL,                                                                                                               78,
-     "d.conf:2: [server] max-body-bytes = 1023: allowed: 1KiB to 1GiB (units: KiB, MiB, GiB, TiB; "
-     "none is bytes)"                                                                                                                                                                   },
-    {"[server]\nmax-body-bytes = 99999999999999999999TiB\n",
-     {0},
-     NULL,                                                                                                               78,
+    /* values */
+    {"[server]\n\nmax-body-bytes = 5XB\n", {0}, NULL, 78,
+     "d.conf:3: [server] max-body-bytes = 5XB: allowed: 1KiB to 1GiB (units: KiB, MiB, GiB, "
+     "TiB; none is bytes)"},
+    {"[server]\nmax-body-bytes = 1023\n", {0}, NULL, 78,
+     "d.conf:2: [server] max-body-bytes = 1023: allowed: 1KiB to 1GiB (units: KiB, MiB, GiB, "
+     "TiB; none is bytes)"},
+    {"[server]\nmax-body-bytes = 99999999999999999999TiB\n", {0}, NULL, 78,
      "d.conf:2: [server] max-body-bytes = 99999999999999999999TiB: allowed: 1KiB to 1GiB "
-     "(units: KiB, MiB, GiB, TiB; none is bytes)"                                                                                                                                       },
-    {"[server]\nmax-body-bytes = 99999999TiB\n",
-     {0},
-     NULL,                                                                                                               78,
-     "d.conf:2: [server] max-body-bytes = 99999999TiB: allowed: 1KiB to 1GiB "
-     "(units: KiB, MiB, GiB, TiB; none is bytes)"                                                                                                                                       },
-    {"[server]\nheader-timeout = 5 minutes\n",
-     {0},
-     NULL,                                                                                                               78,
-     "d.conf:2: [server] header-timeout = 5 minutes: allowed: 100ms to 10min (units: ms, s, min, "
-     "h; none is seconds)"                                                                                                                                                              },
-    {"[server]\nsse-ping-interval = -1\n",
-     {0},
-     NULL,                                                                                                               78,
+     "(units: KiB, MiB, GiB, TiB; none is bytes)"},
+    {"[server]\nmax-body-bytes = 99999999TiB\n", {0}, NULL, 78,
+     "d.conf:2: [server] max-body-bytes = 99999999TiB: allowed: 1KiB to 1GiB (units: KiB, MiB, "
+     "GiB, TiB; none is bytes)"},
+    {"[server]\nheader-timeout = 5 minutes\n", {0}, NULL, 78,
+     "d.conf:2: [server] header-timeout = 5 minutes: allowed: 100ms to 10min (units: ms, s, "
+     "min, h; none is seconds)"},
+    {"[server]\nsse-ping-interval = -1\n", {0}, NULL, 78,
      "d.conf:2: [server] sse-ping-interval = -1: allowed: 100ms to 10min (units: ms, s, min, h; "
-     "none is seconds), "
-     "or 0 for none"                                                                                                                                                                    },
-    {"[server]\nmax-queue = 0\n",
-     {0},
-     NULL,                                                                                                               78,
-     "d.conf:2: [server] max-queue = 0: allowed: 1 to 65536"                                                                                                                            },
-    {"[server]\nmax-queue = 1e3\n",
-     {0},
-     NULL,                                                                                                               78,
-     "d.conf:2: [server] max-queue = 1e3: allowed: 1 to 65536"                                                                                                                          },
-    {"[engine]\nctx = 8\n",
-     {0},
-     NULL,                                                                                                               78,
-     "d.conf:2: [engine] ctx = 8: allowed: 16 to 1048576, or 0 for what the model was trained for, "
-     "at most 8192"                                                                                                                                                                     },
-    {"[engine]\nkv-type = q8\n",
-     {0},
-     NULL,                                                                                                               78,
-     "d.conf:2: [engine] kv-type = q8: allowed: f16 or f32"                                                                                                                             },
-    {"[server]\nlog-level = loud\n",
-     {0},
-     NULL,                                                                                                               78,
-     "d.conf:2: [server] log-level = loud: allowed: error, warn, info or debug"                                                                                                         },
-    {"[engine]\ndeterminism = maybe\n",
-     {0},
-     NULL,                                                                                                               78,
-     "d.conf:2: [engine] determinism = maybe: allowed: on or off"                                                                                                                       },
-    {"[engine]\ndevice = cuda:0\n",
-     {0},
-     NULL,                                                                                                               78,
+     "none is seconds), or 0 for none"},
+    {"[server]\nmax-queue = 0\n", {0}, NULL, 78,
+     "d.conf:2: [server] max-queue = 0: allowed: 1 to 65536"},
+    {"[server]\nmax-queue = 1e3\n", {0}, NULL, 78,
+     "d.conf:2: [server] max-queue = 1e3: allowed: 1 to 65536"},
+    {"[engine]\nctx = 8\n", {0}, NULL, 78,
+     "d.conf:2: [engine] ctx = 8: allowed: 16 to 1048576, or 0 for what the model was trained "
+     "for, at most 8192"},
+    {"[engine]\nkv-type = q8\n", {0}, NULL, 78,
+     "d.conf:2: [engine] kv-type = q8: allowed: f16 or f32"},
+    {"[server]\nlog-level = loud\n", {0}, NULL, 78,
+     "d.conf:2: [server] log-level = loud: allowed: error, warn, info or debug"},
+    {"[engine]\ndeterminism = maybe\n", {0}, NULL, 78,
+     "d.conf:2: [engine] determinism = maybe: allowed: on or off"},
+    {"[engine]\ndevice = cuda:0\n", {0}, NULL, 78,
      "d.conf:2: [engine] device = cuda:0: allowed: auto, cpu, opencl, opencl:N, vulkan or "
-     "vulkan:N"                                                                                                                                                                         },
-    {"[engine]\ndevice = cpu:1\n",
-     {0},
-     NULL,                                                                                                               78,
-     "d.conf:2: [engine] device = cpu:1: allowed: auto, cpu, opencl, opencl:N, vulkan or vulkan:N"                                                                                      },
-    {"[engine]\ndevice = opencl:\n",
-     {0},
-     NULL,                                                                                                               78,
+     "vulkan:N"},
+    {"[engine]\ndevice = cpu:1\n", {0}, NULL, 78,
+     "d.conf:2: [engine] device = cpu:1: allowed: auto, cpu, opencl, opencl:N, vulkan or "
+     "vulkan:N"},
+    {"[engine]\ndevice = opencl:\n", {0}, NULL, 78,
      "d.conf:2: [engine] device = opencl:: allowed: auto, cpu, opencl, opencl:N, vulkan or "
-     "vulkan:N"                                                                                                                                                                         },
-    {"[model a]\npath=/a\ndevice = opencl:64\n",
-     {0},
-     NULL,                                                                                                               78,
+     "vulkan:N"},
+    {"[model a]\npath=/a\ndevice = opencl:64\n", {0}, NULL, 78,
      "d.conf:3: [model a] device = opencl:64: allowed: auto, cpu, opencl, opencl:N, vulkan or "
-     "vulkan:N"                                                                                                                                                                         },
-    {"[server]\nlisten = 8080\n",
-     {0},
-     NULL,                                                                                                               78,
-     "d.conf:2: [server] listen = 8080: allowed: HOST:PORT, [IPV6]:PORT, *:PORT or unix:/PATH (at "
-     "most 107 bytes)"                                                                                                                                                                  },
-    {"[server]\nlisten = 127.0.0.1:65536\n",
-     {0},
-     NULL,                                                                                                               78,
+     "vulkan:N"},
+    {"[server]\nlisten = 8080\n", {0}, NULL, 78,
+     "d.conf:2: [server] listen = 8080: allowed: HOST:PORT, [IPV6]:PORT, *:PORT or unix:/PATH "
+     "(at most 107 bytes)"},
+    {"[server]\nlisten = 127.0.0.1:65536\n", {0}, NULL, 78,
      "d.conf:2: [server] listen = 127.0.0.1:65536: allowed: HOST:PORT, [IPV6]:PORT, *:PORT or "
-     "unix:/PATH (at most 107 bytes)"                                                                                                                                                   },
-    {"[server]\nlisten = ::1:80\n",
-     {0},
-     NULL,                                                                                                               78,
+     "unix:/PATH (at most 107 bytes)"},
+    {"[server]\nlisten = ::1:80\n", {0}, NULL, 78,
      "d.conf:2: [server] listen = ::1:80: allowed: HOST:PORT, [IPV6]:PORT, *:PORT or unix:/PATH "
-     "(at most 107 bytes)"                                                                                                                                                              },
-    {"[server]\nlisten = [::g]:80\n",
-     {0},
-     NULL,                                                                                                               78,
-     "d.conf:2: [server] listen = [::g]:80: allowed: HOST:PORT, [IPV6]:PORT, *:PORT or unix:/PATH "
-     "(at most 107 bytes)"                                                                                                                                                              },
-    {"[server]\nlisten = unix:relative\n",
-     {0},
-     NULL,                                                                                                               78,
+     "(at most 107 bytes)"},
+    {"[server]\nlisten = [::g]:80\n", {0}, NULL, 78,
+     "d.conf:2: [server] listen = [::g]:80: allowed: HOST:PORT, [IPV6]:PORT, *:PORT or "
+     "unix:/PATH (at most 107 bytes)"},
+    {"[server]\nlisten = unix:relative\n", {0}, NULL, 78,
      "d.conf:2: [server] listen = unix:relative: allowed: HOST:PORT, [IPV6]:PORT, *:PORT or "
-     "unix:/PATH (at most 107 bytes)"                                                                                                                                                   },
-    {"[server]\ncors-origins = example.com\n",
-     {0},
-     NULL,                                                                                                               78,
-     "d.conf:2: [server] cors-origins = example.com: allowed: SCHEME://HOST[:PORT], loopback, * or "
-     "none"                                                                                                                                                                             },
-    {"[server]\ncors-origins = https://example.com/\n",
-     {0},
-     NULL,                                                                                                               78,
+     "unix:/PATH (at most 107 bytes)"},
+    {"[server]\ncors-origins = example.com\n", {0}, NULL, 78,
+     "d.conf:2: [server] cors-origins = example.com: allowed: SCHEME://HOST[:PORT], loopback, * "
+     "or none"},
+    {"[server]\ncors-origins = https://example.com/\n", {0}, NULL, 78,
      "d.conf:2: [server] cors-origins = https://example.com/: allowed: SCHEME://HOST[:PORT], "
-     "loopback, * or none"                                                                                                                                                              },
-    {"[models]\ndefault-model = two words\n",
-     {0},
-     NULL,                                                                                                               78,
-     "d.conf:2: [models] default-model = two words: allowed: 1 to 127 characters of A-Z a-z 0-9 . "
-     "_ : / -"                                                                                                                                                                          },
-    {"[server]\napi-key-file = ~root/keys\n",
-     {0},
-     NULL,                                                                                                               78,
+     "loopback, * or none"},
+    {"[models]\ndefault-model = two words\n", {0}, NULL, 78,
+     "d.conf:2: [models] default-model = two words: allowed: 1 to 127 characters of A-Z a-z 0-9 "
+     ". _ : / -"},
+    {"[server]\napi-key-file = ~root/keys\n", {0}, NULL, 78,
      "d.conf:2: [server] api-key-file = ~root/keys: allowed: a path; ~/ stands for $HOME, which "
-     "has to be set for it"                                                                                                                                                             },
-    {"[cache]\ndir = ~/c\n",
-     {0},
-     NULL,                                                                                                               78,
-     "d.conf:2: [cache] dir = ~/c: allowed: a path; ~/ stands for $HOME, which has to be set for "
-     "it"                                                                                                                                                                               },
-    {"[cache]\ndir = /a\tb\n",
-     {0},
-     NULL,                                                                                                               78,
-     "d.conf:2: [cache] dir = /a?b: control characters are not allowed"                                                                                                                 },
- /* places */
-    {NULL,                                                                   {"--max-queue", "none"},              NULL, 78, "--max-queue none: allowed: 1 to 65536"                    },
-    {NULL,                                                                   {"--determinism=2"},                  NULL, 78, "--determinism 2: allowed: on or off"                      },
-    {NULL,
-     {0},
-     "DRIFTD_LOG_LEVEL=5",                                                                                               78,
-     "DRIFTD_LOG_LEVEL=5: allowed: error, warn, info or debug"                                                                                                                          },
-    {NULL,
-     {0},
-     "DRIFTD_LISTEN=127.0.0.1:1,x",                                                                                      78,
-     "DRIFTD_LISTEN=x: allowed: HOST:PORT, [IPV6]:PORT, *:PORT or unix:/PATH (at most 107 bytes)"                                                                                       },
- /* names */
-    {"[server]\nmax-ques = 1\n",
-     {0},
-     NULL,                                                                                                               78,
-     "d.conf:2: unknown key 'max-ques' in [server], did you mean 'max-queue'?"                                                                                                          },
-    {"[server]\nctx = 1\n",
-     {0},
-     NULL,                                                                                                               78,
-     "d.conf:2: unknown key 'ctx' in [server]; it belongs to [model NAME] or [engine]"                                                                                                  },
-    {"[server]\nzzzzzzz = 1\n",                                              {0},                                  NULL, 78, "d.conf:2: unknown key 'zzzzzzz' in [server]"              },
-    {"[serve]\n",                                                            {0},                                  NULL, 78, "d.conf:1: unknown section [serve], did you mean 'server'?"},
-    {"[model]\n",                                                            {0},                                  NULL, 78, "d.conf:1: [model] needs a name, as in [model smollm2]"    },
-    {"[model a b]\n",
-     {0},
-     NULL,                                                                                                               78,
-     "d.conf:1: [model a b]: a model's name is 1 to 127 characters of A-Z a-z 0-9 . _ : / "
-     "-"                                                                                                                                                                                },
-    {"ctx = 1\n",
-     {0},
-     NULL,                                                                                                               78,
-     "d.conf:1: a key before the first [section], for example [server]"                                                                                                                 },
- /* form */
-    {"[server]\nmax-queue 5\n",
-     {0},
-     NULL,                                                                                                               78,
-     "d.conf:2: expected 'key = value', [section] or a comment"                                                                                                                         },
-    {"[server]\nnonsense\nmax-queue = 0\n",
-     {0},
-     NULL,                                                                                                               78,
-     "d.conf:2: expected 'key = value', [section] or a comment"                                                                                                                         },
-    {"[server\nmax-queue = 5\n",
-     {0},
-     NULL,                                                                                                               78,
-     "d.conf:1: expected [section] and nothing behind it"                                                                                                                               },
-    {"[server] max-queue = 5\n",
-     {0},
-     NULL,                                                                                                               78,
-     "d.conf:1: expected [section] and nothing behind it"                                                                                                                               },
- /* the command line: the second kind of exit status */
-    {NULL,                                                                   {"--modle", "a=b"},                   NULL, 64, "unknown flag '--modle', did you mean 'model'?"            },
-    {NULL,                                                                   {"-x"},                               NULL, 64, "unknown flag '-x'"                                        },
-    {NULL,                                                                   {"model.gguf"},                       NULL, 64, "unexpected argument 'model.gguf'"                         },
-    {NULL,                                                                   {"--ctx"},                            NULL, 64, "--ctx needs a value: --ctx TOKENS"                        },
-    {NULL,                                                                   {"--config"},                         NULL, 64, "--config needs a value: --config FILE"                    },
-    {NULL,                                                                   {"--version=1"},                      NULL, 64, "--version takes no value"                                 },
-    {NULL,                                                                   {"--no-determinism=on"},              NULL, 64, "--no-determinism takes no value"                          },
-    {NULL,                                                                   {"--no-ctx"},                         NULL, 64, "unknown flag '--no-ctx', did you mean 'ctx'?"             },
-    {NULL,                                                                   {"--"},                               NULL, 64, "unknown flag '--'"                                        },
-    {NULL,                                                                   {"--config", "/nowhere/at-all.conf"}, NULL, 66, NULL                                                       },
-    {NULL,                                                                   {"--config", "/"},                    NULL, 66, NULL                                                       },
- /* combinations */
-    {"[server]\nlisten = 127.0.0.1:80\nlisten = 0.0.0.0:80\n",
-     {0},
-     NULL,                                                                                                               78,
-     "d.conf:3: [server] listen = 0.0.0.0:80: other machines could reach this; set api-key-file, "
-     "or "
-     "allow-remote-without-key = on"                                                                                                                                                    },
-    {NULL,
-     {"--listen", "*:80"},
-     NULL,                                                                                                               78,
+     "has to be set for it"},
+    {"[cache]\ndir = ~/c\n", {0}, NULL, 78,
+     "d.conf:2: [cache] dir = ~/c: allowed: a path; ~/ stands for $HOME, which has to be set "
+     "for it"},
+    {"[cache]\ndir = /a\tb\n", {0}, NULL, 78,
+     "d.conf:2: [cache] dir = /a?b: control characters are not allowed"},
+    /* places */
+    {NULL, {"--max-queue", "none"}, NULL, 78,
+     "--max-queue none: allowed: 1 to 65536"},
+    {NULL, {"--determinism=2"}, NULL, 78,
+     "--determinism 2: allowed: on or off"},
+    {NULL, {0}, "DRIFTD_LOG_LEVEL=5", 78,
+     "DRIFTD_LOG_LEVEL=5: allowed: error, warn, info or debug"},
+    {NULL, {0}, "DRIFTD_LISTEN=127.0.0.1:1,x", 78,
+     "DRIFTD_LISTEN=x: allowed: HOST:PORT, [IPV6]:PORT, *:PORT or unix:/PATH (at most 107 bytes)"},
+    /* names */
+    {"[server]\nmax-ques = 1\n", {0}, NULL, 78,
+     "d.conf:2: unknown key 'max-ques' in [server], did you mean 'max-queue'?"},
+    {"[server]\nctx = 1\n", {0}, NULL, 78,
+     "d.conf:2: unknown key 'ctx' in [server]; it belongs to [model NAME] or [engine]"},
+    {"[server]\nzzzzzzz = 1\n", {0}, NULL, 78,
+     "d.conf:2: unknown key 'zzzzzzz' in [server]"},
+    {"[serve]\n", {0}, NULL, 78,
+     "d.conf:1: unknown section [serve], did you mean 'server'?"},
+    {"[model]\n", {0}, NULL, 78,
+     "d.conf:1: [model] needs a name, as in [model smollm2]"},
+    {"[model a b]\n", {0}, NULL, 78,
+     "d.conf:1: [model a b]: a model's name is 1 to 127 characters of A-Z a-z 0-9 . _ : / -"},
+    {"ctx = 1\n", {0}, NULL, 78,
+     "d.conf:1: a key before the first [section], for example [server]"},
+    /* form */
+    {"[server]\nmax-queue 5\n", {0}, NULL, 78,
+     "d.conf:2: expected 'key = value', [section] or a comment"},
+    {"[server]\nnonsense\nmax-queue = 0\n", {0}, NULL, 78,
+     "d.conf:2: expected 'key = value', [section] or a comment"},
+    {"[server\nmax-queue = 5\n", {0}, NULL, 78,
+     "d.conf:1: expected [section] and nothing behind it"},
+    {"[server] max-queue = 5\n", {0}, NULL, 78,
+     "d.conf:1: expected [section] and nothing behind it"},
+    /* the command line: the second kind of exit status */
+    {NULL, {"--modle", "a=b"}, NULL, 64,
+     "unknown flag '--modle', did you mean 'model'?"},
+    {NULL, {"-x"}, NULL, 64,
+     "unknown flag '-x'"},
+    {NULL, {"model.gguf"}, NULL, 64,
+     "unexpected argument 'model.gguf'"},
+    {NULL, {"--ctx"}, NULL, 64,
+     "--ctx needs a value: --ctx TOKENS"},
+    {NULL, {"--config"}, NULL, 64,
+     "--config needs a value: --config FILE"},
+    {NULL, {"--version=1"}, NULL, 64,
+     "--version takes no value"},
+    {NULL, {"--no-determinism=on"}, NULL, 64,
+     "--no-determinism takes no value"},
+    {NULL, {"--no-ctx"}, NULL, 64,
+     "unknown flag '--no-ctx', did you mean 'ctx'?"},
+    {NULL, {"--"}, NULL, 64,
+     "unknown flag '--'"},
+    {NULL, {"--config", "/nowhere/at-all.conf"}, NULL, 66,
+     NULL},
+    {NULL, {"--config", "/"}, NULL, 66,
+     NULL},
+    /* combinations */
+    {"[server]\nlisten = 127.0.0.1:80\nlisten = 0.0.0.0:80\n", {0}, NULL, 78,
+     "d.conf:3: [server] listen = 0.0.0.0:80: other machines could reach this; set "
+     "api-key-file, or allow-remote-without-key = on"},
+    {NULL, {"--listen", "*:80"}, NULL, 78,
      "--listen *:80: other machines could reach this; set api-key-file, or "
-     "allow-remote-without-key = on"                                                                                                                                                    },
-    {NULL,
-     {"--listen", "localhost.example:80"},
-     NULL,                                                                                                               78,
+     "allow-remote-without-key = on"},
+    {NULL, {"--listen", "localhost.example:80"}, NULL, 78,
      "--listen localhost.example:80: other machines could reach this; set api-key-file, or "
-     "allow-remote-without-key = on"                                                                                                                                                    },
-    {"[server]\nlisten = 127.0.0.1:80\nlisten = 127.0.0.1:80\n",
-     {0},
-     NULL,                                                                                                               78,
-     "d.conf:3: [server] listen = 127.0.0.1:80: given twice"                                                                                                                            },
-    {"[server]\ncors-origins = *\ncors-origins = https://a.b\n",
-     {0},
-     NULL,                                                                                                               78,
+     "allow-remote-without-key = on"},
+    {"[server]\nlisten = 127.0.0.1:80\nlisten = 127.0.0.1:80\n", {0}, NULL, 78,
+     "d.conf:3: [server] listen = 127.0.0.1:80: given twice"},
+    {"[server]\ncors-origins = *\ncors-origins = https://a.b\n", {0}, NULL, 78,
      "d.conf:3: [server] cors-origins = https://a.b: * allows every page, so nothing else may "
-     "stand beside it"                                                                                                                                                                  },
-    {"[engine]\nctx = 4096\nkv-cache-tokens = 1024\n",
-     {0},
-     NULL,                                                                                                               78,
-     "d.conf:3: [engine] kv-cache-tokens = 1024: less than one sequence of ctx = 4096 tokens"                                                                                           },
-    {"[engine]\nkv-cache-tokens = 1024\n[model a]\npath = /a\nctx = 2048\n",
-     {0},
-     NULL,                                                                                                               78,
-     "d.conf:5: [model a] ctx = 2048: kv-cache-tokens is only 1024"                                                                                                                     },
-    {"[model a]\nctx = 2048\n",
-     {0},
-     NULL,                                                                                                               78,
-     "d.conf:1: [model a]: a model needs the path of its file"                                                                                                                          },
-    {"[model a]\n[model b]\npath = /b",
-     {0},
-     NULL,                                                                                                               78,
-     "d.conf:1: [model a]: a model needs the path of its file"                                                                                                                          },
-    {"[models]\ndefault-model = b\n[model a]\npath = /a\n",
-     {0},
-     NULL,                                                                                                               78,
-     "d.conf:2: [models] default-model = b: there is no such model, and no models-dir to find it "
-     "in"                                                                                                                                                                               },
-    {NULL,                                                                   {"--model", "/models/a.gguf"},        NULL, 78, "--model /models/a.gguf: expected NAME=PATH"               },
-    {NULL,                                                                   {"--model", "=a"},                    NULL, 78, "--model =a: expected NAME=PATH"                           },
-    {NULL,
-     {"--model=a=/a", "--model=a=/b"},
-     NULL,                                                                                                               78,
-     "--model a=/b: the model has a path already: /a"                                                                                                                                   },
-    {NULL,
-     {"--model", "a b=/x"},
-     NULL,                                                                                                               78,
-     "--model a b=/x: a model's name is 1 to 127 characters of A-Z a-z 0-9 . _ : / -"                                                                                                   },
+     "stand beside it"},
+    {"[engine]\nctx = 4096\nkv-cache-tokens = 1024\n", {0}, NULL, 78,
+     "d.conf:3: [engine] kv-cache-tokens = 1024: less than one sequence of ctx = 4096 tokens"},
+    {"[engine]\nkv-cache-tokens = 1024\n[model a]\npath = /a\nctx = 2048\n", {0}, NULL, 78,
+     "d.conf:5: [model a] ctx = 2048: kv-cache-tokens is only 1024"},
+    {"[model a]\nctx = 2048\n", {0}, NULL, 78,
+     "d.conf:1: [model a]: a model needs the path of its file"},
+    {"[model a]\n[model b]\npath = /b", {0}, NULL, 78,
+     "d.conf:1: [model a]: a model needs the path of its file"},
+    {"[models]\ndefault-model = b\n[model a]\npath = /a\n", {0}, NULL, 78,
+     "d.conf:2: [models] default-model = b: there is no such model, and no models-dir to find "
+     "it in"},
+    {NULL, {"--model", "/models/a.gguf"}, NULL, 78,
+     "--model /models/a.gguf: expected NAME=PATH"},
+    {NULL, {"--model", "=a"}, NULL, 78,
+     "--model =a: expected NAME=PATH"},
+    {NULL, {"--model=a=/a", "--model=a=/b"}, NULL, 78,
+     "--model a=/b: the model has a path already: /a"},
+    {NULL, {"--model", "a b=/x"}, NULL, 78,
+     "--model a b=/x: a model's name is 1 to 127 characters of A-Z a-z 0-9 . _ : / -"},
 };
+/* clang-format on */
 
 static void test_config__refused_input__says_where_what_and_what_is_allowed(void **state)
 {
@@ -579,16 +499,16 @@ static void test_config__accepted_addresses__loopback_is_recognized(void **state
         const char *host;
         uint16_t port;
     } rows[] = {
-        {"127.8.9.1:80",             true,  "127.8.9.1",             80   },
-        {"localhost:0",              true,  "localhost",             0    },
-        {"[::1]:65535",              true,  "::1",                   65535},
-        {"[::ffff:127.0.0.1]:1",     true,  "::ffff:127.0.0.1",      1    },
-        {"*:80",                     false, "*",                     80   },
-        {"0.0.0.0:80",               false, "0.0.0.0",               80   },
-        {"[::]:80",                  false, "::",                    80   },
-        {"my-host.lan:80",           false, "my-host.lan",           80   },
-        {"127.1:80",                 false, "127.1",                 80   },
-        {"127.0.0.1.example.com:80", false, "127.0.0.1.example.com", 80   },
+        {"127.8.9.1:80", true, "127.8.9.1", 80},
+        {"localhost:0", true, "localhost", 0},
+        {"[::1]:65535", true, "::1", 65535},
+        {"[::ffff:127.0.0.1]:1", true, "::ffff:127.0.0.1", 1},
+        {"*:80", false, "*", 80},
+        {"0.0.0.0:80", false, "0.0.0.0", 80},
+        {"[::]:80", false, "::", 80},
+        {"my-host.lan:80", false, "my-host.lan", 80},
+        {"127.1:80", false, "127.1", 80},
+        {"127.0.0.1.example.com:80", false, "127.0.0.1.example.com", 80},
     };
     for (size_t i = 0; i < DRIFT_COUNT_OF(rows); i++) {
         struct drift_config *c = must_load(&(struct sources){
@@ -662,12 +582,12 @@ static void test_config__diff__lists_changes_and_what_needs_a_restart(void **sta
         .file = "[server]\nlog-level = debug\ncors-origins = https://a.b\nlisten = 127.0.0.1:1\n"
                 "[model a]\npath=/a\nctx=32\n[model c]\npath=/c\n[engine]\nctx=64\n"});
     static const struct drift_config_change expected[] = {
-        {"server", "listen",       NULL, true },
+        {"server", "listen", NULL, true},
         {"server", "cors-origins", NULL, false},
-        {"server", "log-level",    NULL, false},
-        {"model",  "ctx",          "a",  true },
-        {"model",  "path",         "c",  true },
-        {"model",  "path",         "b",  true },
+        {"server", "log-level", NULL, false},
+        {"model", "ctx", "a", true},
+        {"model", "path", "c", true},
+        {"model", "path", "b", true},
     };
     struct drift_config_change changes[16];
     size_t n = drift_config_diff(before, after, changes, DRIFT_COUNT_OF(changes));
@@ -696,7 +616,7 @@ static void test_config__dump__reads_back_as_the_same(void **state)
                 "max-body-bytes = 1025\nheader-timeout = 1234ms\n[model a/b:c]\npath = /p\npreload "
                 "= off\n",
         .args = {"--kv-type=f32", "--no-determinism"  },
-        .env = {"HOME=/h",       "DRIFTD_MAX_QUEUE=9"}
+        .env = {"HOME=/h", "DRIFTD_MAX_QUEUE=9"}
     });
     struct drift_buf dump;
     drift_buf_init(&dump, DRIFT_TAG_BASE, 1 << 16);
@@ -799,7 +719,7 @@ static void test_config__file_on_disk__read_and_named(void **state)
     drift_config_destroy(c);
     c = must_load(&(struct sources){
         .env = {"DRIFTD_CONFIG=/nowhere"},
-          .args = { "--config",                    path}
+          .args = { "--config", path}
     });
     assert_int_equal(c->server.max_queue_requests, 11);
     drift_config_destroy(c);
@@ -814,11 +734,11 @@ static void test_config__cache_dir__follows_the_environment(void **state)
         const char *dir;
     } rows[] = {
         {{"CACHE_DIRECTORY=/var/cache/driftd:/x", "XDG_CACHE_HOME=/c", "HOME=/h"},
-         "/var/cache/driftd"                                                                          },
-        {{"XDG_CACHE_HOME=/c", "HOME=/h"},                                         "/c/driftd"        },
-        {{"XDG_CACHE_HOME=relative", "HOME=/h"},                                   "/h/.cache/driftd" },
-        {{NULL},                                                                   "/var/cache/driftd"},
-        {{"DRIFTD_CACHE_DIR=/d", "HOME=/h"},                                       "/d"               },
+         "/var/cache/driftd"},
+        {{"XDG_CACHE_HOME=/c", "HOME=/h"}, "/c/driftd"},
+        {{"XDG_CACHE_HOME=relative", "HOME=/h"}, "/h/.cache/driftd"},
+        {{NULL}, "/var/cache/driftd"},
+        {{"DRIFTD_CACHE_DIR=/d", "HOME=/h"}, "/d"},
     };
     for (size_t i = 0; i < DRIFT_COUNT_OF(rows); i++) {
         struct sources sources = {0};
@@ -842,8 +762,8 @@ static void test_config__failing_allocations__refused_without_a_leak(void **stat
     assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
     close(fd);
     struct sources sources = {
-        .args = {"--config", path, "--model",                                   "b=/b"},
-        .env = {"HOME=/h",          "DRIFTD_LISTEN=127.0.0.1:1,127.0.0.1:2",      "DRIFTD_Q=1"}
+        .args = {"--config", path, "--model", "b=/b"},
+        .env = {"HOME=/h", "DRIFTD_LISTEN=127.0.0.1:1,127.0.0.1:2", "DRIFTD_Q=1"}
     };
     uint64_t n_failures = 0;
     for (uint64_t n = 1;; n++) {
