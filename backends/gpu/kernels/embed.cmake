@@ -1,0 +1,17 @@
+# Turns every kernels/*.k into an entry of drift_gpu_templates: cmake -DOUT=templates.c -DDIR=... -P embed.cmake
+file(GLOB files ${DIR}/*.k)
+list(SORT files)
+set(text "#include \"backends/gpu/codegen/templates.h\"\n\n")
+string(APPEND text "const struct drift_gpu_template drift_gpu_templates[] = {\n")
+set(n 0)
+foreach(file ${files})
+    get_filename_component(name ${file} NAME_WE)
+    file(READ ${file} content HEX)
+    string(REGEX REPLACE "([0-9a-f][0-9a-f])" "\\\\x\\1" content "${content}")
+    # One literal per source line keeps every literal short and ends the hex escapes.
+    string(REPLACE "\\x0a" "\\x0a\"\n     \"" content "${content}")
+    string(APPEND text "    {\"${name}\",\n     \"${content}\"},\n")
+    math(EXPR n "${n} + 1")
+endforeach()
+string(APPEND text "};\n\nconst size_t drift_gpu_n_templates = ${n};\n")
+file(WRITE ${OUT} "${text}")
