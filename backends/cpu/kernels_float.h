@@ -14,7 +14,9 @@
 
 #include <math.h>
 
+#ifndef ALWAYS_INLINE /* CMake sets it in sanitizer builds */
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
+#endif
 
 /* exp by 2^n * e^r with |r| <= ln(2) / 2 and Taylor's series to r^7; 0 below -87, e^88 above 88,
  * NaN stays. */
