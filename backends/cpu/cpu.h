@@ -8,6 +8,7 @@
 #include "backends/backend_impl.h"
 #include "backends/cpu/kernels.h"
 #include "backends/cpu/pool.h"
+#include "backends/cpu/slab.h"
 #include "runtime/base/arena.h"
 
 #include <stdatomic.h>
@@ -18,6 +19,7 @@ struct drift_cpu_device {
     bool float_activations;
     uint32_t n_threads;
     struct drift_cpu_pool *pool;
+    struct drift_cpu_slabs slabs; /* packed weights */
     uint8_t *arena;
     uint64_t arena_bytes;
     _Atomic uint64_t weights_bytes, caches_bytes, programs_bytes;
@@ -27,7 +29,8 @@ struct drift_cpu_weight {
     struct drift_weight base;
     const uint8_t *rows; /* LOOKUP: the caller's */
     size_t row_bytes;
-    uint8_t *owned;                 /* what packed or vector point into */
+    uint8_t *owned; /* what packed or vector point into */
+    struct drift_cpu_slab *slab;
     struct drift_cpu_packed packed; /* MATMUL */
     const float *vector;            /* VECTOR */
 };

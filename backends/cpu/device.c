@@ -59,6 +59,7 @@ static void cpu_close(struct drift_device *base)
 {
     struct drift_cpu_device *device = (struct drift_cpu_device *)base;
     drift_cpu_pool_destroy(device->pool);
+    drift_cpu_slabs_fini(&device->slabs);
     drift_free(device->arena);
     drift_free(device);
 }
@@ -120,7 +121,7 @@ static void cpu_weight_destroy(struct drift_weight *base)
     struct drift_cpu_weight *weight = (struct drift_cpu_weight *)base;
     struct drift_cpu_device *device = (struct drift_cpu_device *)base->device;
     atomic_fetch_sub(&device->weights_bytes, base->bytes);
-    drift_free(weight->owned);
+    drift_cpu_slab_free(&device->slabs, weight->slab);
     drift_free(weight);
 }
 
@@ -154,11 +155,12 @@ static enum drift_status cpu_weight_create(struct drift_device *base,
     struct drift_cpu_packed packed;
     uint64_t bytes = weight_layout(desc, &packed);
     struct drift_cpu_weight *w = drift_alloc(DRIFT_TAG_WEIGHTS, 1, sizeof *w);
-    uint8_t *owned =
-        bytes <= PTRDIFF_MAX ? drift_alloc_aligned(DRIFT_TAG_WEIGHTS, 64, (size_t)bytes, 1) : NULL;
+    struct drift_cpu_slab *slab = NULL;
+    uint8_t *owned = w && bytes <= PTRDIFF_MAX
+                         ? drift_cpu_slab_alloc(&device->slabs, (size_t)bytes, &slab)
+                         : NULL;
     if (!w || !owned) {
         drift_free(w);
-        drift_free(owned);
         return drift_error_set(err, DRIFT_STATUS_NO_MEMORY, 0,
                                "no memory for weight %s (%llu bytes)", desc->name ? desc->name : "",
                                (unsigned long long)bytes);
@@ -173,6 +175,7 @@ static enum drift_status cpu_weight_create(struct drift_device *base,
         .bytes = bytes,
     };
     w->owned = owned;
+    w->slab = slab;
     fill_weight(w, desc, &packed);
     atomic_fetch_add(&device->weights_bytes, bytes);
     *ret_weight = &w->base;
@@ -294,10 +297,12 @@ static enum drift_status cpu_open(uint32_t index, const struct drift_device_para
                                                : MAX_THREADS;
     device->kernels = kernels;
     device->float_activations = params->cpu_float_activations;
+    drift_cpu_slabs_init(&device->slabs);
     device->base.ops = &device_ops;
     describe(&device->base.info, device->n_threads, kernels->name);
     status = drift_cpu_pool_create(device->n_threads, &drift_cpu_execute_ops, &device->pool, err);
     if (status != DRIFT_STATUS_OK) {
+        drift_cpu_slabs_fini(&device->slabs);
         drift_free(device);
         return status;
     }
