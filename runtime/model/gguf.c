@@ -534,6 +534,11 @@ const struct drift_gguf_tensor *drift_gguf_find_tensor(const struct drift_gguf *
     return slot ? &gguf->tensors[slot - 1] : NULL;
 }
 
+void drift_gguf_drop_tensor(const struct drift_gguf *gguf, const struct drift_gguf_tensor *tensor)
+{
+    drift_file_map_drop(&gguf->map, tensor->offset_bytes, tensor->size_bytes);
+}
+
 const struct drift_gguf_kv *drift_gguf_kv_at(const struct drift_gguf *gguf, uint64_t i)
 {
     DRIFT_ASSERT(i < gguf->info.n_kv);

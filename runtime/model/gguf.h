@@ -123,6 +123,12 @@ const struct drift_gguf_tensor *drift_gguf_tensor_at(const struct drift_gguf *gg
 const struct drift_gguf_tensor *drift_gguf_find_tensor(const struct drift_gguf *gguf,
                                                        const char *name);
 
+/*
+ * Tell the kernel that a tensor's pages are not needed soon; its data stays readable (from the page cache, or the disk).
+ * Nothing happens when the bytes are the caller's.
+ */
+void drift_gguf_drop_tensor(const struct drift_gguf *gguf, const struct drift_gguf_tensor *tensor);
+
 /* Metadata in the file's order; i < n_kv. */
 const struct drift_gguf_kv *drift_gguf_kv_at(const struct drift_gguf *gguf, uint64_t i);
 /* By exact key; NULL when there is none. */

@@ -20,6 +20,9 @@
 struct drift_gguf;
 struct drift_tokenizer;
 
+/* The longest text that is encoded in one call. */
+#define DRIFT_TOKENIZER_MAX_TEXT_BYTES (256u << 20)
+
 /* The numbering of tokenizer.ggml.token_type, less one. */
 enum drift_token_kind {
     DRIFT_TOKEN_NORMAL,
@@ -91,8 +94,10 @@ enum drift_encode_flag {
 
 /*
  * Append the tokens of len bytes of text. User-defined tokens are always recognised (leftmost, longest first).
- * Invalid UTF-8 is read as U+FFFD, one for each maximal invalid part. Errors: LIMIT (more than max_count tokens, or
- * text over 1 GiB), NO_MEMORY; *tokens then holds what it held before. Does not block, but a megabyte takes up to
+ * Invalid UTF-8 is read as U+FFFD, one for each maximal invalid part. Bytes for which a byte-level vocabulary has no
+ * token (SmolLM2 lacks a few control characters) are left out. Errors: LIMIT (more than max_count tokens, or
+ * text over
+ * the cap above), NO_MEMORY; *tokens then holds what it held before. Does not block, but a megabyte takes up to
  * some 0.2 s of computing.
  */
 enum drift_status drift_tokenizer_encode(const struct drift_tokenizer *tokenizer, const char *text,
