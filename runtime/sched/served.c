@@ -3,6 +3,7 @@
 
 #include "runtime/base/hash.h"
 #include "runtime/model/gguf.h"
+#include "runtime/model/hparams.h"
 #include "runtime/sched/engine_impl.h"
 #include "runtime/tokenizer/tokenizer.h"
 
@@ -228,7 +229,7 @@ enum drift_status drift_served_create(struct drift_model_slot *slot, struct drif
         goto fail;
     const struct drift_tokenizer_info *info = drift_tokenizer_get_info(model->tokenizer);
     model->n_vocab = (uint32_t)info->n_tokens;
-    uint32_t n_embeddings = drift_load_n_vocab(slot->loaded);
+    uint32_t n_embeddings = drift_load_hparams(slot->loaded)->n_vocab;
     if (n_embeddings != model->n_vocab) {
         status = drift_error_set(err, DRIFT_STATUS_CORRUPT, 0,
                                  "the tokenizer has %u tokens and the embedding table %u rows",
