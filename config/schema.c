@@ -93,7 +93,7 @@ const struct drift_config_key drift_config_keys[] = {
      .help = "How long running requests may go on after SIGTERM before they are cancelled."},
     {SECTION_KEY(SERVER, "max-queue", server.max_queue_requests), .flag = "max-queue", .arg = "N",
      .type = DRIFT_CONFIG_TYPE_NUMBER, .min = 1, .max = 65536,
-     .default_text = "64", .reloadable = true,
+     .default_text = "64",
      .help = "Most requests that wait for their turn; one more is refused with status 429."},
     {SECTION_KEY(SERVER, "api-key-file", server.api_key_file),
      .flag = "api-key-file", .arg = "FILE",
