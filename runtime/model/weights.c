@@ -212,7 +212,8 @@ static void upload_entry(struct upload *up, struct drift_weight_entry *entry)
         fail(up, &error);
         return;
     }
-    if (entry->tensor && (!entry->weight || drift_weight_is_copied(entry->weight)))
+    /* A table that is used in place comes back from the page cache, row by row, as tokens need it. */
+    if (entry->tensor)
         drift_gguf_drop_tensor(up->set->gguf, entry->tensor);
     pthread_mutex_lock(&up->lock);
     up->done_bytes += entry_file_bytes(entry);
