@@ -8,7 +8,7 @@ import openai
 from daemon import SMOLLM2, Daemon
 
 MODEL = "smollm2"
-MESSAGES = [{"role": "user", "content": "What is the capital of France?"}]
+MESSAGES = [{"role": "user", "content": "How many days are there in a week?"}]
 
 
 def check_models(client):
@@ -22,8 +22,8 @@ def check_chat(client):
     reply = client.chat.completions.create(model=MODEL, messages=MESSAGES, temperature=0, max_tokens=32)
     choice = reply.choices[0]
     assert reply.object == "chat.completion" and reply.id.startswith("chatcmpl-"), reply
-    assert choice.message.role == "assistant" and "Paris" in choice.message.content, choice
-    assert choice.finish_reason in ("stop", "length"), choice
+    assert choice.message.role == "assistant" and "7" in choice.message.content, choice
+    assert choice.finish_reason == "stop", choice
     usage = reply.usage
     assert usage.total_tokens == usage.prompt_tokens + usage.completion_tokens, usage
     return choice.message.content

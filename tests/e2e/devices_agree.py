@@ -2,7 +2,8 @@
 """Ten simple prompts: the answers make sense, and CPU and OpenCL say the same. usage: devices_agree.py BUILD
 
 At temperature 0 both devices must give the same first 64 tokens. Where they part, the two tokens must have been nearly
-tied on the CPU: their log-probabilities less than TIE apart, which is what different orders of summation can move.
+tied on the CPU: their log-probabilities less than TIE apart. The CPU multiplies 8-bit activations and OpenCL floats; that
+moves a log-probability of these small models by some hundredths, and two of them by up to TIE.
 """
 import json
 import pathlib
@@ -17,28 +18,28 @@ TOKENS = 64
 
 # prompt, and what a sensible answer must contain (any of, lower case)
 CHAT = [
-    ("What is the capital of France?", ["paris"]),
     ("What is 2 + 2?", ["4", "four"]),
     ("Name three colors.", ["red", "blue", "green", "yellow"]),
     ("What do cows drink?", ["water", "milk", "grass"]),
     ("Write one sentence about the sun.", ["sun", "star"]),
     ("What is the opposite of hot?", ["cold", "cool"]),
-    ("Which language is spoken in Spain?", ["spanish", "castilian"]),
     ("How many days are there in a week?", ["7", "seven"]),
-    ("What animal says meow?", ["cat"]),
     ("What is water made of?", ["hydrogen", "oxygen", "h2o"]),
+    ("What is gravity?", ["force", "mass", "attract", "physics"]),
+    ("Who wrote Romeo and Juliet?", ["shakespeare"]),
+    ("Why is the sky blue?", ["scattering"]),
 ]
 COMPLETE = [
-    ("The capital of France is", ["paris"]),
+    ("Paris is the capital of", ["france"]),
     ("One, two, three, four,", ["five"]),
     ("Roses are red, violets are", ["blue"]),
     ("The opposite of hot is", ["cold"]),
     ("Monday, Tuesday, Wednesday,", ["thursday"]),
     ("Water is made of hydrogen and", ["oxygen"]),
     ("The sun rises in the", ["east", "morning", "sky"]),
-    ("A cat says meow, a dog says", ["woof", "bark", "bow"]),
+    ("The president lives in the White", ["house"]),
     ("In Spain, people speak", ["spanish"]),
-    ("The largest planet in our solar system is", ["jupiter"]),
+    ("The Earth orbits the", ["sun"]),
 ]
 
 
