@@ -284,14 +284,16 @@ static void continue_load(struct drift_engine *engine)
         return;
     engine->wants_idle = NULL;
     struct drift_load_job *job = &slot->job;
-    job->status = atomic_load(&job->cancel)
-                      ? drift_error_set(&job->err, DRIFT_STATUS_CANCELLED, 0, "the load was abandoned")
-                      : load_between_batches(slot, &job->err);
-    if (job->status == DRIFT_STATUS_OK &&
+    enum drift_status status =
+        atomic_load(&job->cancel)
+            ? drift_error_set(&job->err, DRIFT_STATUS_CANCELLED, 0, "the load was abandoned")
+            : load_between_batches(slot, &job->err);
+    /* Once it is queued, job->status and job->err are the worker's until after_build. */
+    if (status == DRIFT_STATUS_OK &&
         uv_queue_work(&engine->loop, &job->work, job_build, after_build) != 0)
-        job->status = drift_error_set(&job->err, DRIFT_STATUS_INTERNAL, 0, "the loader cannot be started");
-    if (job->status != DRIFT_STATUS_OK)
-        load_failed(slot, job->status, &job->err);
+        status = drift_error_set(&job->err, DRIFT_STATUS_INTERNAL, 0, "the loader cannot be started");
+    if (status != DRIFT_STATUS_OK)
+        load_failed(slot, status, &job->err);
 }
 
 void drift_slots_advance(struct drift_engine *engine)
