@@ -2,6 +2,8 @@
 #include "api/template/ops.h"
 #include "api/template/unicode.h"
 
+const struct drift_tmpl_value drift_tmpl_no_items = {0};
+
 bool drift_tmpl_is_iterable(struct drift_tmpl_value v)
 {
     switch (v.type) {
@@ -152,7 +154,7 @@ bool drift_tmpl_items(struct drift_tmpl_render *r, struct drift_tmpl_value v,
     struct drift_tmpl_list_builder list = {0};
     if (!collect_items(r, v, &list))
         return false;
-    *ret = list.items;
+    *ret = list.items ? list.items : &drift_tmpl_no_items;
     *ret_n = list.n;
     return true;
 }
@@ -177,7 +179,7 @@ bool drift_tmpl_new_iter(struct drift_tmpl_render *r, const struct drift_tmpl_va
     struct drift_tmpl_iter *iter = drift_tmpl_alloc(r, 1, sizeof *iter);
     if (!iter)
         return false;
-    *iter = (struct drift_tmpl_iter){.items = items, .n = n};
+    *iter = (struct drift_tmpl_iter){.items = items ? items : &drift_tmpl_no_items, .n = n};
     *ret = (struct drift_tmpl_value){.type = DRIFT_TMPL_ITER, .iter = iter};
     return true;
 }

@@ -71,8 +71,7 @@ static bool length(struct drift_tmpl_render *r, struct drift_tmpl_loop *loop)
         if (!fetch(r, loop, &v, &more) || (more && !drift_tmpl_list_push(r, &rest, v)))
             return false;
     }
-    static const struct drift_tmpl_value none = {0};
-    loop->rest = rest.items ? rest.items : &none;
+    loop->rest = rest.items ? rest.items : &drift_tmpl_no_items;
     loop->n_rest = rest.n;
     loop->length = loop->index0 + 1 + loop->have_after + rest.n;
     return true;

@@ -102,6 +102,39 @@ bool drift_tmpl_copy_text(struct drift_tmpl_render *r, const char *s, size_t len
     return true;
 }
 
+/* How long room is worth keeping: a long text, which is dear to copy, for more joins of others. */
+static uint64_t worth_of(const struct drift_tmpl_render *r, size_t n_bytes)
+{
+    uint64_t bits = 0;
+    for (; n_bytes; n_bytes >>= 1)
+        bits++;
+    return r->n_extents + 16 * bits;
+}
+
+static struct drift_tmpl_extent *least_worthy(struct drift_tmpl_render *r)
+{
+    struct drift_tmpl_extent *least = &r->extents[0];
+    for (size_t i = 1; i < DRIFT_TMPL_N_EXTENTS; i++) {
+        if (r->extents[i].worth < least->worth)
+            least = &r->extents[i];
+    }
+    return least;
+}
+
+/* The block that starts with n_a bytes at a, grown by n_b in place; NULL when there is no room. */
+static char *extend_in_place(struct drift_tmpl_render *r, const void *a, size_t n_a, size_t n_b)
+{
+    for (size_t i = 0; n_a && i < DRIFT_TMPL_N_EXTENTS; i++) {
+        struct drift_tmpl_extent *x = &r->extents[i];
+        if (x->end != (const char *)a + n_a || (size_t)(x->limit - x->end) < n_b)
+            continue;
+        x->end += n_b;
+        x->worth = worth_of(r, n_a + n_b);
+        return x->end - n_a - n_b;
+    }
+    return NULL;
+}
+
 /*
  * Where n_a bytes at a can be continued by n_b more: behind a itself, or a fresh block with a
  * copied to it and as much room again behind.
@@ -114,25 +147,20 @@ static char *extend(struct drift_tmpl_render *r, const void *a, size_t n_a, size
     }
     if (!drift_tmpl_charge_bytes(r, n_b))
         return NULL;
-    for (size_t i = 0; n_a && i < DRIFT_TMPL_N_EXTENTS; i++) {
-        struct drift_tmpl_extent *x = &r->extents[i];
-        if (x->end == (const char *)a + n_a && (size_t)(x->limit - x->end) >= n_b) {
-            x->end += n_b;
-            return x->end - n_a - n_b;
-        }
-    }
+    char *block = extend_in_place(r, a, n_a, n_b);
+    if (block || !drift_tmpl_charge_bytes(r, n_a))
+        return block;
     size_t capacity = 2 * (n_a + n_b);
     if (capacity < EXTENT_MIN_BYTES)
         capacity = EXTENT_MIN_BYTES;
-    if (!drift_tmpl_charge_bytes(r, n_a))
-        return NULL;
-    char *block = drift_tmpl_alloc(r, capacity, 1);
+    block = drift_tmpl_alloc(r, capacity, 1);
     if (!block)
         return NULL;
     if (n_a)
         memcpy(block, a, n_a);
-    r->extents[r->i_extent++ % DRIFT_TMPL_N_EXTENTS] =
-        (struct drift_tmpl_extent){.end = block + n_a + n_b, .limit = block + capacity};
+    r->n_extents++;
+    *least_worthy(r) = (struct drift_tmpl_extent){
+        .end = block + n_a + n_b, .limit = block + capacity, .worth = worth_of(r, n_a + n_b)};
     return block;
 }
 

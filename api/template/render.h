@@ -19,6 +19,7 @@
 /* Room behind a string or list that was just joined, so that joining more to it does not copy. */
 struct drift_tmpl_extent {
     char *end, *limit;
+    uint64_t worth; /* the least worthy is given up for a new one */
 };
 
 /* The slots of a running function. */
@@ -39,7 +40,7 @@ struct drift_tmpl_render {
     int64_t now_unix_s;
     struct drift_tmpl_value captured; /* the text a block's filters start from */
     struct drift_tmpl_extent extents[DRIFT_TMPL_N_EXTENTS];
-    uint32_t i_extent;
+    uint64_t n_extents; /* made so far */
     enum drift_status status;
     struct drift_error error;
 };

@@ -151,10 +151,14 @@ static inline struct drift_tmpl_value drift_tmpl_undefined(const char *name, siz
     return (struct drift_tmpl_value){.type = DRIFT_TMPL_UNDEFINED, .len = (uint32_t)len, .s = name};
 }
 
+/* What items of an empty list may point to: never NULL, so that arithmetic on it is defined. */
+extern const struct drift_tmpl_value drift_tmpl_no_items;
+
 static inline struct drift_tmpl_value
 drift_tmpl_seq(enum drift_tmpl_type type, const struct drift_tmpl_value *items, uint32_t n)
 {
-    return (struct drift_tmpl_value){.type = (uint8_t)type, .len = n, .items = items};
+    return (struct drift_tmpl_value){
+        .type = (uint8_t)type, .len = n, .items = items ? items : &drift_tmpl_no_items};
 }
 
 static inline bool drift_tmpl_is_integral(struct drift_tmpl_value v)
