@@ -36,6 +36,7 @@ struct drift_device_params {
     const char *cpu_isa;   /* "auto", "portable", "avx2", "avx512"; NULL = auto */
     bool cpu_float_activations; /* CPU: do not quantize activations; slow, for comparison with references */
     const char *cache_dir; /* for program binaries; NULL: no cache */
+    const char *gpu_profile; /* how kernels are shaped, by name; NULL: the profile that fits */
 };
 
 /*

@@ -10,8 +10,6 @@ enum drift_status drift_gpu_op_rope(struct drift_gpu_builder *b)
     /* Slices must not straddle a head, the end of the rotated channels, or its middle. */
     bool is_whole = head_dim % 4 == 0 && (is_adjacent ? n_rot : n_rot / 2) % 4 == 0;
     uint32_t width = is_whole ? 4 : 1;
-    if (width == 1 && b->device->profile->layout == DRIFT_GPU_LAYOUT_SLICES)
-        return drift_gpu_op_unsupported(b, "heads that are not whole slices");
     uint32_t n_turned = n_rot / (is_adjacent && width == 4 ? 4 : 2 * width);
     uint32_t n_copied = (head_dim - n_rot) / width;
     uint32_t head_step = b->device->profile->rope_splits_heads ? n_heads : 1;

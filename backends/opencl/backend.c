@@ -1,5 +1,4 @@
 /* Which OpenCL devices there are. A machine without a driver has none, and one line says so. */
-#include "backends/opencl/open.h"
 #include "backends/opencl/opencl.h"
 
 #include <stdio.h>
@@ -101,8 +100,8 @@ static void backend_list(struct drift_device_info *infos, size_t max, size_t *re
     *ret_n = n ? n : 1;
 }
 
-enum drift_status drift_opencl_open(uint32_t index, const char *profile,
-                                    struct drift_device **ret_device, struct drift_error *err)
+static enum drift_status backend_open(uint32_t index, const struct drift_device_params *params,
+                                      struct drift_device **ret_device, struct drift_error *err)
 {
     struct found found[MAX_DEVICES];
     struct drift_device_info info;
@@ -122,14 +121,7 @@ enum drift_status drift_opencl_open(uint32_t index, const char *profile,
         drift_error_prefix(err, "%s", info.id);
         return status;
     }
-    return drift_gpu_device_create(gpu, &info, profile, ret_device, err);
-}
-
-static enum drift_status backend_open(uint32_t index, const struct drift_device_params *params,
-                                      struct drift_device **ret_device, struct drift_error *err)
-{
-    (void)params;
-    return drift_opencl_open(index, NULL, ret_device, err);
+    return drift_gpu_device_create(gpu, &info, params->gpu_profile, ret_device, err);
 }
 
 const struct drift_backend_ops drift_backend_opencl = {

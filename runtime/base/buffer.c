@@ -19,7 +19,13 @@ void drift_buf_fini(struct drift_buf *buf)
 void drift_buf_reset(struct drift_buf *buf)
 {
     drift_buf_truncate(buf, 0);
-    buf->failed = false;
+    buf->failed = buf->no_memory = false;
+}
+
+void drift_buf_join_failure(struct drift_buf *buf, const struct drift_buf *part)
+{
+    buf->failed |= part->failed;
+    buf->no_memory |= part->no_memory;
 }
 
 static bool reserve(struct drift_buf *buf, size_t extra)
@@ -37,7 +43,7 @@ static bool reserve(struct drift_buf *buf, size_t extra)
         capacity = capacity > SIZE_MAX / 2 ? need : capacity * 2;
     char *data = drift_realloc(buf->tag, buf->data, capacity, 1);
     if (!data) {
-        buf->failed = true;
+        buf->failed = buf->no_memory = true;
         return false;
     }
     buf->data = data;

@@ -18,6 +18,7 @@ struct drift_buf {
     size_t cap_bytes; /* len never exceeds this */
     enum drift_tag tag;
     bool failed;
+    bool no_memory; /* failed because the heap was exhausted, not because of the cap */
 };
 
 void drift_buf_init(struct drift_buf *buf, enum drift_tag tag, size_t cap_bytes);
@@ -30,6 +31,8 @@ void drift_buf_append(struct drift_buf *buf, const void *data, size_t len);
 void drift_buf_append_str(struct drift_buf *buf, const char *s);
 void drift_buf_append_char(struct drift_buf *buf, char c);
 void drift_buf_printf(struct drift_buf *buf, const char *fmt, ...) DRIFT_PRINTF(2, 3);
+/* Take over the failure of a part that was written elsewhere and appended. */
+void drift_buf_join_failure(struct drift_buf *buf, const struct drift_buf *part);
 /* Remove the first n bytes (n <= len). */
 void drift_buf_consume(struct drift_buf *buf, size_t n);
 /* Cut to len bytes (len <= buf->len). */

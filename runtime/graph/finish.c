@@ -16,6 +16,26 @@ static void widen(struct drift_memory_usage *usage, uint32_t task)
         usage->last_task = task;
 }
 
+static const bool is_elementwise[DRIFT_OP_COUNT] = {
+    [DRIFT_OP_ADD] = true,      [DRIFT_OP_MUL] = true,   [DRIFT_OP_GLU] = true,
+    [DRIFT_OP_ACTIVATE] = true, [DRIFT_OP_SCALE] = true, [DRIFT_OP_SOFTCAP] = true,
+};
+
+/*
+ * The last of the element-wise ops that follow op i directly, each on the result of the one before.
+ * A backend may run them in op i's kernel, which writes the last result while it still reads op i's
+ * sources, so those live as long.
+ */
+static uint32_t last_linked(const struct drift_graph *graph, uint32_t i)
+{
+    while (i + 1 < graph->n_ops && is_elementwise[graph->ops[i + 1].kind] &&
+           graph->ops[i].dst[0] != DRIFT_TENSOR_NONE &&
+           (graph->ops[i + 1].src[0] == graph->ops[i].dst[0] ||
+            graph->ops[i + 1].src[1] == graph->ops[i].dst[0]))
+        i++;
+    return i;
+}
+
 /* Usage records of all tensors by index; those outside the arena keep size 0 and cost nothing. */
 static enum drift_status collect_usages(const struct drift_graph *graph,
                                         struct drift_memory_usage *usages, struct drift_error *err)
@@ -30,9 +50,12 @@ static enum drift_status collect_usages(const struct drift_graph *graph,
     }
     for (uint32_t i = 0; i < graph->n_ops; i++) {
         const struct drift_op *op = &graph->ops[i];
+        uint32_t last = last_linked(graph, i);
         for (unsigned s = 0; s < DRIFT_OP_MAX_SRC; s++) {
-            if (op->src[s] != DRIFT_TENSOR_NONE)
-                widen(&usages[op->src[s]], i);
+            if (op->src[s] == DRIFT_TENSOR_NONE)
+                continue;
+            widen(&usages[op->src[s]], i);
+            widen(&usages[op->src[s]], last);
         }
         for (unsigned d = 0; d < DRIFT_OP_MAX_DST; d++) {
             if (op->dst[d] != DRIFT_TENSOR_NONE)

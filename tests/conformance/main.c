@@ -3,6 +3,7 @@
  * between batches.
  *
  *   conformance [--device ID] [--isa LEVEL] [--filter TEXT] [--slow] [--float-activations]
+ *               [--profile NAME]
  *
  * For each case and number of tokens, in both stages: |result - expected| must be within the case's
  * bound, and a token's result must be the same bits whether it is computed alone or among others.
@@ -21,7 +22,7 @@
 #define SLOW_TOKENS 512u
 
 struct options {
-    const char *device, *isa, *filter;
+    const char *device, *isa, *filter, *profile;
     bool slow, float_activations;
 };
 
@@ -153,6 +154,7 @@ static bool open_devices(struct session *s)
         .n_threads = 1,
         .cpu_isa = s->options.isa,
         .cpu_float_activations = s->options.float_activations,
+        .gpu_profile = s->options.profile,
     };
     enum drift_status status = drift_device_open(s->options.device, &params, &s->device, &err);
     params.n_threads = 3;
@@ -176,6 +178,8 @@ static bool parse_options(int argc, char **argv, struct options *options)
             options->device = argv[++i];
         else if (strcmp(argv[i], "--isa") == 0 && value)
             options->isa = argv[++i];
+        else if (strcmp(argv[i], "--profile") == 0 && value)
+            options->profile = argv[++i];
         else if (strcmp(argv[i], "--filter") == 0 && value)
             options->filter = argv[++i];
         else
@@ -189,7 +193,7 @@ int main(int argc, char **argv)
     struct session s = {0};
     if (!parse_options(argc, argv, &s.options)) {
         fprintf(stderr, "usage: conformance [--device ID] [--isa LEVEL] [--filter TEXT] [--slow] "
-                        "[--float-activations]\n");
+                        "[--float-activations] [--profile NAME]\n");
         return 64;
     }
     if (!open_devices(&s)) {

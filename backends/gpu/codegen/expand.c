@@ -216,7 +216,7 @@ static void expand_shared(struct drift_gpu_gen *gen, struct cursor *c)
             if (!is_absent)
                 drift_buf_printf(&gen->shared, gen->language->shared, type, name,
                                  drift_buf_cstr(&count));
-            gen->shared.failed |= count.failed;
+            drift_buf_join_failure(&gen->shared, &count);
             drift_buf_fini(&count);
             c->p = close + 1;
             if (take(c, ';'))
@@ -254,9 +254,7 @@ void drift_gpu_expand(struct drift_gpu_gen *gen, const char *text, size_t len,
             drift_buf_append_char(out, *c.p++);
         }
     }
-    if (out->failed)
-        drift_gpu_gen_fail(gen, DRIFT_STATUS_LIMIT, "the kernel is longer than %u bytes",
-                           DRIFT_GPU_SOURCE_CAP);
+    drift_gpu_gen_check(gen, out);
     --gen->depth;
 }
 
@@ -313,9 +311,8 @@ void drift_gpu_expand_snippet(struct drift_gpu_gen *gen, const char *file, const
     struct drift_buf text;
     drift_buf_init(&text, DRIFT_TAG_BACKEND, DRIFT_GPU_SOURCE_CAP);
     substitute(gen, snippet, params, n_params, &text);
-    if (text.failed)
-        drift_gpu_gen_fail(gen, DRIFT_STATUS_LIMIT, "snippet %s grows too long", name);
-    else
+    drift_gpu_gen_check(gen, &text);
+    if (!text.failed)
         drift_gpu_expand(gen, drift_buf_cstr(&text), text.len, out);
     drift_buf_fini(&text);
 }

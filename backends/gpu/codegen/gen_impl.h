@@ -25,6 +25,8 @@ struct drift_gpu_param {
 /* Remember the first failure. */
 void drift_gpu_gen_fail(struct drift_gpu_gen *gen, enum drift_status status, const char *fmt, ...)
     DRIFT_PRINTF(3, 4);
+/* If buf has failed, remember that: LIMIT or NO_MEMORY. */
+void drift_gpu_gen_check(struct drift_gpu_gen *gen, const struct drift_buf *buf);
 bool drift_gpu_gen_failed(const struct drift_gpu_gen *gen);
 /* Copy text[0, len) to out with every accessor replaced. */
 void drift_gpu_expand(struct drift_gpu_gen *gen, const char *text, size_t len,

@@ -28,6 +28,16 @@ void drift_gpu_gen_fail(struct drift_gpu_gen *gen, enum drift_status status, con
     drift_error_set(&gen->error, status, 0, "%s", msg);
 }
 
+void drift_gpu_gen_check(struct drift_gpu_gen *gen, const struct drift_buf *buf)
+{
+    if (!buf->failed)
+        return;
+    if (buf->no_memory)
+        drift_gpu_gen_fail(gen, DRIFT_STATUS_NO_MEMORY, "no memory for a kernel's text");
+    else
+        drift_gpu_gen_fail(gen, DRIFT_STATUS_LIMIT, "a kernel's text or options are too long");
+}
+
 bool drift_gpu_gen_failed(const struct drift_gpu_gen *gen)
 {
     return gen->error.status != DRIFT_STATUS_OK;
@@ -266,7 +276,8 @@ static void assemble(struct drift_gpu_gen *gen, const uint32_t local[3], struct 
     drift_buf_append_str(out, drift_buf_cstr(&gen->shared));
     drift_buf_append_str(out, drift_buf_cstr(&body));
     drift_buf_append_str(out, "}\n");
-    out->failed |= body.failed || gen->shared.failed;
+    drift_buf_join_failure(out, &body);
+    drift_buf_join_failure(out, &gen->shared);
     drift_buf_fini(&body);
 }
 
@@ -288,9 +299,8 @@ enum drift_status drift_gpu_gen_finish(struct drift_gpu_gen *gen, const uint32_t
     if (!drift_gpu_gen_failed(gen))
         assemble(gen, local, &out);
     append_options(gen, &options);
-    if (out.failed || options.failed)
-        drift_gpu_gen_fail(gen, DRIFT_STATUS_LIMIT,
-                           "the kernel's text or options are too long, or memory is exhausted");
+    drift_gpu_gen_check(gen, &out);
+    drift_gpu_gen_check(gen, &options);
     enum drift_status status = gen->error.status;
     if (status == DRIFT_STATUS_OK) {
         memset(ret_source, 0, sizeof *ret_source);

@@ -46,9 +46,8 @@ static const char *pointer(struct drift_gpu_gen *gen, const struct drift_gpu_obj
 static void expand_into(struct drift_gpu_gen *gen, const struct drift_buf *text,
                         struct drift_buf *out)
 {
-    if (text->failed)
-        drift_gpu_gen_fail(gen, DRIFT_STATUS_LIMIT, "an address grows too long");
-    else
+    drift_gpu_gen_check(gen, text);
+    if (!text->failed)
         drift_gpu_expand(gen, drift_buf_cstr(text), text->len, out);
 }
 
@@ -95,7 +94,7 @@ static void place_init(struct drift_gpu_gen *gen, const struct drift_gpu_call *c
         drift_gpu_tensor_desc_address(desc, name, place->width, coords[0], coords[1], coords[2],
                                       drift_buf_cstr(&s), &address);
     append_offset(gen, call->object, place->width, &place->index);
-    address.failed |= s.failed;
+    drift_buf_join_failure(&address, &s);
     expand_into(gen, &address, &place->index);
     drift_buf_fini(&address);
     drift_buf_fini(&s);
@@ -188,6 +187,7 @@ static void select_int(struct drift_gpu_gen *gen, const struct drift_gpu_call *c
     struct drift_buf offset;
     drift_buf_init(&offset, DRIFT_TAG_BACKEND, 256);
     append_offset(gen, call->object, 1, &offset);
+    drift_gpu_gen_check(gen, &offset);
     drift_buf_printf(out, "%s[%s(%s)]", pointer(gen, call->object, 1, false),
                      drift_buf_cstr(&offset), arg(call, 0));
     drift_buf_fini(&offset);
@@ -301,7 +301,7 @@ void drift_gpu_select_tensor(struct drift_gpu_gen *gen, const struct drift_gpu_c
                              struct drift_buf *out)
 {
     const struct drift_gpu_tensor_desc *desc = &call->object->u.tensor.desc;
-    if (desc->layout == DRIFT_GPU_LAYOUT_SLICES && call->width != 4 &&
+    if (desc->layout == DRIFT_GPU_LAYOUT_SLICES && call->width != 4 && call->width != 1 &&
         desc->storage == DRIFT_GPU_STORAGE_BUFFER) {
         drift_gpu_gen_fail(gen, DRIFT_STATUS_INVALID, "args.%s lies in slices of 4, not of %u",
                            call->object->name, call->width);

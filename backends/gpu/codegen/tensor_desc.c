@@ -110,9 +110,19 @@ void drift_gpu_tensor_desc_address(const struct drift_gpu_tensor_desc *desc, con
                          name, x);
         drift_buf_printf(&row, "(%s) %% PAGE_TOKENS", x);
         page_address(desc, name, width, drift_buf_cstr(&page), drift_buf_cstr(&row), y, s, out);
-        out->failed |= page.failed || row.failed;
+        drift_buf_join_failure(out, &page);
+        drift_buf_join_failure(out, &row);
         drift_buf_fini(&page);
         drift_buf_fini(&row);
+    } else if (desc->layout == DRIFT_GPU_LAYOUT_SLICES && width == 1) {
+        struct drift_buf slice;
+        drift_buf_init(&slice, DRIFT_TAG_BACKEND, out->cap_bytes);
+        drift_buf_printf(&slice, "(%s) / 4", s);
+        drift_buf_append_str(out, "(");
+        slices_address(desc, name, b, x, y, drift_buf_cstr(&slice), out);
+        drift_buf_printf(out, ") * 4 + (%s) %% 4", s);
+        drift_buf_join_failure(out, &slice);
+        drift_buf_fini(&slice);
     } else if (desc->layout == DRIFT_GPU_LAYOUT_SLICES) {
         slices_address(desc, name, b, x, y, s, out);
     } else {
@@ -130,7 +140,8 @@ void drift_gpu_tensor_desc_slot_address(const struct drift_gpu_tensor_desc *desc
     drift_buf_printf(&page, "(%s) / PAGE_TOKENS", slot);
     drift_buf_printf(&row, "(%s) %% PAGE_TOKENS", slot);
     page_address(desc, name, width, drift_buf_cstr(&page), drift_buf_cstr(&row), y, s, out);
-    out->failed |= page.failed || row.failed;
+    drift_buf_join_failure(out, &page);
+    drift_buf_join_failure(out, &row);
     drift_buf_fini(&page);
     drift_buf_fini(&row);
 }

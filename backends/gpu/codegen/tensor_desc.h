@@ -17,6 +17,8 @@
  * an output can be copied to the host as it lies. Channels that are no multiple of N need no
  * padding in ROWS: such a tensor is read element-wise with zeros beyond the end.
  *
+ * Slices of SLICES are always 4 channels; single channels (N = 1) can be addressed inside them.
+ *
  * PAGED is the KV cache: (b, x) = (sequence, position) goes through the page table, y is the KV
  * head:
  *   ((table[b * max_pages + x / page_tokens] * H + y) * page_tokens + x % page_tokens) * S + s
