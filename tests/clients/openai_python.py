@@ -3,7 +3,6 @@
 import asyncio
 import sys
 
-import httpx
 import openai
 from daemon import SMOLLM2, Daemon
 
@@ -109,7 +108,7 @@ def check_errors(client):
                 {"messages": [{"role": "wizard", "content": "x"}]}):
         body = {"model": MODEL, "messages": MESSAGES, **bad}
         try:
-            client.post("/chat/completions", body=body, cast_to=httpx.Response)
+            client.post("/chat/completions", body=body, cast_to=object)
         except openai.BadRequestError as e:
             assert e.param, (bad, e.body)
         else:
