@@ -1,10 +1,11 @@
 /*
  * GGUF files: the checked reader that everything about a model file goes through.
  *
- * Opening scans the whole header once: every count, length and offset is verified against the file before
- * anything is allocated for it or reached through it, so that afterwards no accessor can leave the file. Values
- * and tensor data stay in the mapping; names and tables are copied (a few bytes per byte of header). What the
- * metadata means, and whether a model can run, is the loader's business, not this one's.
+ * Opening scans the whole header once: every count, length and offset is verified against the file
+ * before anything is allocated for it or reached through it, so that afterwards no accessor can
+ * leave the file. Values and tensor data stay in the mapping; names and tables are copied (a few
+ * bytes per byte of header). What the metadata means, and whether a model can run, is the loader's
+ * business, not this one's.
  */
 #ifndef DRIFT_RUNTIME_MODEL_GGUF_H
 #define DRIFT_RUNTIME_MODEL_GGUF_H
@@ -25,7 +26,10 @@
 #define DRIFT_GGUF_MAX_TENSORS           (1u << 20)
 #define DRIFT_GGUF_MAX_ALIGNMENT         (1u << 20)
 
-/* X(enumerator, name, bytes per value or 0 for what has no fixed size); the order is the format's numbering. */
+/*
+ * X(enumerator, name, bytes per value or 0 for what has no fixed size); the order is the format's
+ * numbering.
+ */
 #define DRIFT_GGUF_TYPE_MAP(X)                                                                     \
     X(U8, "u8", 1)                                                                                 \
     X(I8, "i8", 1)                                                                                 \
@@ -65,7 +69,9 @@ struct drift_gguf_string {
     size_t len;
 };
 
-/* An array's elements inside the file (unaligned, little-endian); valid until the file is closed. */
+/*
+ * An array's elements inside the file (unaligned, little-endian); valid until the file is closed.
+ */
 struct drift_gguf_array {
     enum drift_gguf_type type; /* of the elements; never ARRAY */
     uint64_t count;
@@ -75,19 +81,20 @@ struct drift_gguf_array {
 
 /* One metadata entry. A scalar is presented as an array of one. */
 struct drift_gguf_kv {
-    const char *key;           /* NUL-terminated UTF-8 without NULs inside, not empty, unique in the file */
+    const char *key;           /* NUL-terminated UTF-8, not empty, unique in the file */
     enum drift_gguf_type type; /* ARRAY when the entry is one */
     struct drift_gguf_array value;
 };
 
 struct drift_gguf_tensor {
     const char *name;     /* NUL-terminated UTF-8, not empty, unique in the file */
-    bool known_type;      /* false: dtype is meaningless; inspect works, a loader that needs it refuses */
-    enum drift_dtype dtype;
+    bool known_type;      /* false: only to be listed; a loader that needs it refuses */
+    enum drift_dtype dtype; /* meaningless unless known_type */
     uint32_t gguf_type;    /* the number in the file */
     const char *type_name; /* "Q4_K"; "?" for a number nobody has published */
     uint32_t n_dims;       /* 1 ... 4 */
-    uint64_t dims[DRIFT_GGUF_MAX_DIMS]; /* the file's order: dims[0] = columns; 1 beyond n_dims; product fits */
+    /* In the file's order: dims[0] = columns. 1 beyond n_dims; the product fits into int64_t. */
+    uint64_t dims[DRIFT_GGUF_MAX_DIMS];
     uint64_t offset_bytes; /* from the start of the file */
     uint64_t size_bytes;   /* 0 when the type's block size is not known */
     const void *data;      /* file + offset; aligned to the file's alignment when mapped */
@@ -102,9 +109,10 @@ struct drift_gguf_info {
 };
 
 /*
- * Map and check a file. Errors: NOT_FOUND, IO, UNSUPPORTED (not a regular file, version 1, big-endian, nested
- * arrays), CORRUPT (breaks the format; the message says what and where), LIMIT (a cap above), NO_MEMORY.
- * *ret_gguf is released with drift_gguf_close. Blocks (reads the header). Thread: any.
+ * Map and check a file. Errors: NOT_FOUND, IO, UNSUPPORTED (not a regular file, version 1,
+ * big-endian, nested arrays), CORRUPT (breaks the format; the message says what and where), LIMIT
+ * (a cap above), NO_MEMORY. *ret_gguf is released with drift_gguf_close. Blocks (reads the header).
+ * Thread: any.
  */
 enum drift_status drift_gguf_open(const char *path, struct drift_gguf **ret_gguf,
                                   struct drift_error *err) DRIFT_MUST_USE;
@@ -124,8 +132,8 @@ const struct drift_gguf_tensor *drift_gguf_find_tensor(const struct drift_gguf *
                                                        const char *name);
 
 /*
- * Tell the kernel that a tensor's pages are not needed soon; its data stays readable (from the page cache, or the disk).
- * Nothing happens when the bytes are the caller's.
+ * Tell the kernel that a tensor's pages are not needed soon; its data stays readable (from the page
+ * cache, or the disk). Nothing happens when the bytes are the caller's.
  */
 void drift_gguf_drop_tensor(const struct drift_gguf *gguf, const struct drift_gguf_tensor *tensor);
 
@@ -135,8 +143,9 @@ const struct drift_gguf_kv *drift_gguf_kv_at(const struct drift_gguf *gguf, uint
 const struct drift_gguf_kv *drift_gguf_find_kv(const struct drift_gguf *gguf, const char *key);
 
 /*
- * Typed access. Errors: NOT_FOUND (no such key; *ret untouched, so a default set before stays), CORRUPT (another
- * type or out of the range asked for; the message names the key, what was found and what was expected).
+ * Typed access. Errors: NOT_FOUND (no such key; *ret untouched, so a default set before stays),
+ * CORRUPT (another type or out of the range asked for; the message names the key, what was found
+ * and what was expected).
  */
 /* Any integer type whose value is not negative. */
 enum drift_status drift_gguf_get_u64(const struct drift_gguf *gguf, const char *key, uint64_t *ret,
@@ -159,7 +168,9 @@ enum drift_status drift_gguf_get_array(const struct drift_gguf *gguf, const char
                                        enum drift_gguf_kind kind, struct drift_gguf_array *ret,
                                        struct drift_error *err) DRIFT_MUST_USE;
 
-/* Element i of an array of KIND_INTEGER; false when i is out of range or the value exceeds int64_t. */
+/*
+ * Element i of an array of KIND_INTEGER; false when i is out of range or the value exceeds int64_t.
+ */
 bool drift_gguf_array_i64(const struct drift_gguf_array *array, uint64_t i, int64_t *ret);
 /* Element i of an array of KIND_FLOAT; false when i is out of range. May be NaN or infinite. */
 bool drift_gguf_array_f32(const struct drift_gguf_array *array, uint64_t i, float *ret);
@@ -180,9 +191,9 @@ bool drift_gguf_strings_next(struct drift_gguf_strings *it, struct drift_gguf_st
 const char *drift_gguf_type_name(enum drift_gguf_type type);
 
 /*
- * Write the file's description for a person: metadata (key, type, value; arrays and long strings shortened), tensors
- * (name, shape, type, bytes, offset) and totals per type, in aligned columns, control characters escaped.
- * A full buffer sets out->failed.
+ * Write the file's description for a person: metadata (key, type, value; arrays and long strings
+ * shortened), tensors (name, shape, type, bytes, offset) and totals per type, in aligned columns,
+ * control characters escaped. A full buffer sets out->failed.
  */
 void drift_gguf_print(const struct drift_gguf *gguf, struct drift_buf *out);
 

@@ -123,7 +123,10 @@ static void put_padded_name(struct drift_buf *out, const char *name, size_t widt
     drift_buf_printf(out, "%*s", (int)(used < width ? width - used : 0) + 2, "");
 }
 
-/* The larger of width and what name takes, unless that is absurd. out is used to measure, not changed. */
+/*
+ * The larger of width and what name takes, unless that is absurd. out is used to measure, not
+ * changed.
+ */
 static size_t grow_width(struct drift_buf *out, size_t width, const char *name)
 {
     size_t start = out->len, used = put_name(out, name);

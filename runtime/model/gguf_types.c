@@ -1,6 +1,6 @@
 /*
- * Names and block sizes of the published tensor types. Those the program computes with come from base/dtype.h; the rest
- * are here so that inspect can name them and check their sizes.
+ * Names and block sizes of the published tensor types. Those the program computes with come from
+ * base/dtype.h; the rest are here so that inspect can name them and check their sizes.
  */
 #include "runtime/model/gguf_impl.h"
 

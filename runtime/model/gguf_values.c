@@ -22,7 +22,7 @@ static double load_f64(const uint8_t *p)
 }
 
 static const char *const kind_names[DRIFT_GGUF_KIND_COUNT] = {"integer", "float", "boolean",
-                                                               "string"};
+                                                              "string"};
 
 static enum drift_gguf_kind kind_of(enum drift_gguf_type type)
 {
@@ -51,10 +51,10 @@ static enum drift_status find(const struct drift_gguf *gguf, const char *key, bo
         return drift_error_set(err, DRIFT_STATUS_NOT_FOUND, 0, "the file has no key '%.80s'", key);
     bool is_array = kv->type == DRIFT_GGUF_TYPE_ARRAY;
     if (is_array != array || kind_of(kv->value.type) != kind)
-        return drift_error_set(err, DRIFT_STATUS_CORRUPT, 0, "key '%.80s' is %s%s, expected %s%s", key,
-                               is_array ? "an array of " : "of type ",
-                               drift_gguf_type_name(kv->value.type), array ? "an array of " : "one ",
-                               kind_names[kind]);
+        return drift_error_set(err, DRIFT_STATUS_CORRUPT, 0, "key '%.80s' is %s%s, expected %s%s",
+                               key, is_array ? "an array of " : "of type ",
+                               drift_gguf_type_name(kv->value.type),
+                               array ? "an array of " : "one ", kind_names[kind]);
     *ret = kv;
     return DRIFT_STATUS_OK;
 }
@@ -152,7 +152,8 @@ enum drift_status drift_gguf_get_f32(const struct drift_gguf *gguf, const char *
     float value = 0;
     drift_gguf_array_f32(&kv->value, 0, &value);
     if (!isfinite(value))
-        return drift_error_set(err, DRIFT_STATUS_CORRUPT, 0, "key '%.80s' is not a finite number", key);
+        return drift_error_set(err, DRIFT_STATUS_CORRUPT, 0, "key '%.80s' is not a finite number",
+                               key);
     *ret = value;
     return DRIFT_STATUS_OK;
 }

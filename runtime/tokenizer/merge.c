@@ -51,36 +51,43 @@ void drift_merger_add(struct drift_merger *m, uint32_t start, uint32_t len, int3
         m->symbols[i - 1].next = i;
 }
 
-static bool before(const struct drift_merge_candidate *a, const struct drift_merge_candidate *b)
+static uint32_t left_of(const struct drift_merge_candidate *c)
 {
-    return a->rank != b->rank ? a->rank < b->rank : a->left < b->left;
+    return (uint32_t)c->order;
 }
 
-static void sift_up(struct drift_merge_candidate *heap, uint32_t i)
+/* Let the candidate at i rise to where it belongs, at most to top. */
+static void sift_up(struct drift_merge_candidate *heap, uint32_t top, uint32_t i)
 {
     struct drift_merge_candidate moved = heap[i];
-    while (i && before(&moved, &heap[(i - 1) / 2])) {
+    while (i > top && moved.order < heap[(i - 1) / 2].order) {
         heap[i] = heap[(i - 1) / 2];
         i = (i - 1) / 2;
     }
     heap[i] = moved;
 }
 
-static void sift_down(struct drift_merge_candidate *heap, uint32_t n, uint32_t i)
+/*
+ * Put moved into the hole at i. The hole sinks to the bottom first and moved rises from there: it
+ * came from the bottom, so that is near, and the way down needs one comparison a level that the
+ * processor does not have to guess.
+ */
+static void sift_down(struct drift_merge_candidate *heap, uint32_t n, uint32_t i,
+                      struct drift_merge_candidate moved)
 {
-    struct drift_merge_candidate moved = heap[i];
-    for (;;) {
+    uint32_t top = i;
+    while (2 * i + 2 < n) {
         uint32_t child = 2 * i + 1;
-        if (child >= n)
-            break;
-        if (child + 1 < n && before(&heap[child + 1], &heap[child]))
-            child++;
-        if (!before(&heap[child], &moved))
-            break;
+        child += heap[child + 1].order < heap[child].order;
         heap[i] = heap[child];
         i = child;
     }
+    if (2 * i + 1 < n) {
+        heap[i] = heap[2 * i + 1];
+        i = 2 * i + 1;
+    }
     heap[i] = moved;
+    sift_up(heap, top, i);
 }
 
 static bool find_candidate(const struct drift_merger *m, uint32_t left, drift_merge_find_fn find,
@@ -90,26 +97,29 @@ static bool find_candidate(const struct drift_merger *m, uint32_t left, drift_me
     if (a->next == DRIFT_SYMBOL_NONE)
         return false;
     const struct drift_symbol *b = &m->symbols[a->next];
-    ret->left = left;
+    uint32_t rank;
+    if (!find(ctx, a, b, &rank, &ret->id))
+        return false;
+    ret->order = (uint64_t)rank << 32 | left;
     ret->len = a->len + b->len;
-    return find(ctx, a, b, &ret->rank, &ret->id);
+    return true;
 }
 
 static bool is_current(const struct drift_merger *m, const struct drift_merge_candidate *c)
 {
-    const struct drift_symbol *left = &m->symbols[c->left];
+    const struct drift_symbol *left = &m->symbols[left_of(c)];
     return left->len && left->next != DRIFT_SYMBOL_NONE &&
            left->len + m->symbols[left->next].len == c->len;
 }
 
 static void join(struct drift_merger *m, const struct drift_merge_candidate *c)
 {
-    struct drift_symbol *left = &m->symbols[c->left], *right = &m->symbols[left->next];
+    struct drift_symbol *left = &m->symbols[left_of(c)], *right = &m->symbols[left->next];
     left->len = c->len;
     left->id = c->id;
     left->next = right->next;
     if (right->next != DRIFT_SYMBOL_NONE)
-        m->symbols[right->next].prev = c->left;
+        m->symbols[right->next].prev = left_of(c);
     right->len = 0;
 }
 
@@ -122,23 +132,23 @@ void drift_merger_run(struct drift_merger *m, drift_merge_find_fn find, const vo
             heap[n++] = c;
     }
     for (uint32_t i = n / 2; i-- > 0;)
-        sift_down(heap, n, i);
+        sift_down(heap, n, i, heap[i]);
     while (n) {
         struct drift_merge_candidate top = heap[0];
-        heap[0] = heap[--n];
-        if (n)
-            sift_down(heap, n, 0);
+        if (--n)
+            sift_down(heap, n, 0, heap[n]);
         if (!is_current(m, &top))
             continue;
         join(m, &top);
-        uint32_t prev = m->symbols[top.left].prev;
+        uint32_t left = left_of(&top);
+        uint32_t prev = m->symbols[left].prev;
         if (prev != DRIFT_SYMBOL_NONE && find_candidate(m, prev, find, ctx, &c)) {
             heap[n] = c;
-            sift_up(heap, n++);
+            sift_up(heap, 0, n++);
         }
-        if (find_candidate(m, top.left, find, ctx, &c)) {
+        if (find_candidate(m, left, find, ctx, &c)) {
             heap[n] = c;
-            sift_up(heap, n++);
+            sift_up(heap, 0, n++);
         }
     }
 }

@@ -26,7 +26,8 @@ struct drift_symbol {
 };
 
 struct drift_merge_candidate {
-    uint32_t rank, left, len; /* len: of both symbols when it was found */
+    uint64_t order; /* rank, then the left symbol: what is joined first is least */
+    uint32_t len;   /* of both symbols when it was found */
     int32_t id;
 };
 

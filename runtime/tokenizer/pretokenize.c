@@ -12,23 +12,21 @@
  * White space is spelled out: Unicode's property White_Space, which the engines that the patterns
  * were written for take \s to be. PCRE2's \s has U+180E too.
  */
-#define BLANKS "\\t\\x0b\\f\\x{85}\\p{Z}" /* white space without CR and LF */
-#define SPACE  BLANKS "\\r\\n"
+#define SPACE "\\t-\\r\\x{85}\\p{Z}"
 
-#define SUFFIX       "'(?:[sdmt]|ll|ve|re)"
-#define WORD         " ?+\\p{L}++"
-#define OTHER        " ?+[^" SPACE "\\p{L}\\p{N}]++"
-#define SPACES       "[" SPACE "]++"
-#define SPACES_BUT_1 "[" SPACE "]+(?![^" SPACE "])" /* the last one belongs to the word behind it  \
-                                                     */
-
-/* Up to and with the last line end of a run of white space. */
-#define LINE_ENDS "(?:[" BLANKS "]*+[\\r\\n]++)++"
-#define MARK_WORD "[^\\r\\n\\p{L}\\p{N}]?+\\p{L}++" /* a word with any one character before it */
+#define SUFFIX "'(?:[sdmt]|ll|ve|re)"
+#define WORD   " ?+\\p{L}++"
+#define OTHER  " ?+[^" SPACE "\\p{L}\\p{N}]++"
+#define SPACES "[" SPACE "]++"
+/* White space whose last character belongs to the word behind it. */
+#define SPACES_BUT_1 "[" SPACE "]+(?![^" SPACE "])"
+/* White space up to and with its last line end. */
+#define LINE_ENDS "[" SPACE "]*[\\r\\n]"
+/* A word with any one character before it. */
+#define MARK_WORD "[^\\r\\n\\p{L}\\p{N}]?+\\p{L}++"
 
 #define PATTERN_GPT2 SUFFIX "|" WORD "| ?+\\p{N}++|" OTHER "|" SPACES_BUT_1 "|" SPACES
-/* Every digit alone; it is cut out first, so white space before it ends the text as far as the rest
- * is concerned. */
+/* Every digit alone. They are cut out first: to the rest, the text ends before a digit. */
 #define PATTERN_SMOLLM                                                                             \
     SUFFIX "|" WORD "|\\p{N}|" OTHER "|[" SPACE "]+(?![^" SPACE "\\p{N}])|" SPACES
 #define PATTERN_LLAMA3                                                                             \
@@ -39,16 +37,15 @@
     "|" SPACES
 
 static const struct drift_pretokenizer_rule rules[] = {
-    {"gpt-2",            PATTERN_GPT2,   false, false, false},
-    {"phi-2",            PATTERN_GPT2,   false, false, false},
-    {"smollm",           PATTERN_SMOLLM, false, false, false},
-    {"starcoder",        PATTERN_SMOLLM, false, false, false},
-    {"refact",           PATTERN_SMOLLM, false, false, false},
-    {"llama-bpe",        PATTERN_LLAMA3, true,  true,  false},
-    {"llama3",           PATTERN_LLAMA3, true,  true,  false},
-    {"llama-v3",         PATTERN_LLAMA3, true,  true,  false},
-    {"qwen2",            PATTERN_QWEN2,  false, false, true },
-    {"deepseek-r1-qwen", PATTERN_QWEN2,  false, false, false},
+    {"gpt-2",     PATTERN_GPT2,   false, false, false},
+    {"phi-2",     PATTERN_GPT2,   false, false, false},
+    {"smollm",    PATTERN_SMOLLM, false, false, false},
+    {"starcoder", PATTERN_SMOLLM, false, false, false},
+    {"refact",    PATTERN_SMOLLM, false, false, false},
+    {"llama-bpe", PATTERN_LLAMA3, true,  true,  false},
+    {"llama3",    PATTERN_LLAMA3, true,  true,  false},
+    {"llama-v3",  PATTERN_LLAMA3, true,  true,  false},
+    {"qwen2",     PATTERN_QWEN2,  false, false, true },
 };
 
 static void *pcre_malloc(size_t size, void *ctx)
@@ -132,6 +129,10 @@ enum drift_status drift_pretokenizer_next(const struct drift_pretokenizer *p,
     int n = pcre2_match(p->code, (PCRE2_SPTR)text, len, at, PCRE2_NO_UTF_CHECK, run->match, NULL);
     if (n == PCRE2_ERROR_NOMEMORY)
         return drift_error_set(err, DRIFT_STATUS_NO_MEMORY, n, "out of memory for tokenizing");
+    if (n == PCRE2_ERROR_MATCHLIMIT || n == PCRE2_ERROR_HEAPLIMIT ||
+        n == PCRE2_ERROR_JIT_STACKLIMIT)
+        return drift_error_set(err, DRIFT_STATUS_LIMIT, n,
+                               "the text holds a run of white space too long to be tokenized");
     size_t end = n >= 0 ? pcre2_get_ovector_pointer(run->match)[1] : 0;
     if (end <= at) /* the patterns match every character */
         return drift_error_set(err, DRIFT_STATUS_INTERNAL, n,

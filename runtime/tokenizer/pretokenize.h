@@ -2,8 +2,9 @@
  * Pre-tokenizers: the patterns that cut text into words before merging, by the names of
  * tokenizer.ggml.pre.
  *
- * The patterns are those the models were trained with, written so that they never try a character
- * twice (possessive repeats, no backtracking), which makes them linear in any text.
+ * The patterns are those the models were trained with, written so that no character is tried more
+ * than a few times (possessive repeats; what backtracks does so over white space, once), which
+ * makes them linear in any text.
  */
 #ifndef DRIFT_RUNTIME_TOKENIZER_PRETOKENIZE_H
 #define DRIFT_RUNTIME_TOKENIZER_PRETOKENIZE_H
@@ -46,7 +47,9 @@ enum drift_status drift_pretokenizer_begin(const struct drift_pretokenizer *p,
 void drift_pretokenizer_end(struct drift_pretokenizer_run *run);
 /*
  * Find the word that starts at byte at < len of valid UTF-8; *ret_end > at is where it ends.
- * Errors: NO_MEMORY, INTERNAL (PCRE2 failed; native holds its code). Thread: any, one run each.
+ * Errors: LIMIT (PCRE2's, only without its JIT and beyond
+ * some million blanks in a row), NO_MEMORY, INTERNAL (PCRE2 failed; native holds its code).
+ * Thread: any, one run each.
  */
 enum drift_status drift_pretokenizer_next(const struct drift_pretokenizer *p,
                                           struct drift_pretokenizer_run *run, const char *text,

@@ -73,6 +73,14 @@ static enum drift_status load(struct drift_tokenizer *t, const struct drift_gguf
         drift_gguf_get_bool(gguf, "tokenizer.ggml.add_space_prefix", &t->add_space_prefix, err);
     if (status != DRIFT_STATUS_OK && status != DRIFT_STATUS_NOT_FOUND)
         return status;
+    bool remove_spaces = false;
+    status =
+        drift_gguf_get_bool(gguf, "tokenizer.ggml.remove_extra_whitespaces", &remove_spaces, err);
+    if (status != DRIFT_STATUS_OK && status != DRIFT_STATUS_NOT_FOUND)
+        return status;
+    if (remove_spaces)
+        return drift_error_set(err, DRIFT_STATUS_UNSUPPORTED, 0,
+                               "tokenizer.ggml.remove_extra_whitespaces is not supported");
     t->has_bytes = true;
     for (uint32_t b = 0; b < 256; b++)
         t->has_bytes = t->has_bytes && t->vocab.byte_ids[b] >= 0;

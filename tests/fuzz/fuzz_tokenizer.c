@@ -1,7 +1,9 @@
 /*
- * Any text through small tokenizers of all families, there and back; and any file as the source of a vocabulary.
+ * Any text through small tokenizers of all families, there and back; and any file as the source of
+ * a vocabulary.
  *
- * The first byte chooses: its low bits a tokenizer (or, from 4, the rest is a GGUF file), bits 4 and 5 the flags.
+ * The first byte chooses: its low bits a tokenizer (or, from 4, the rest is a GGUF file), bits 4
+ * and 5 the flags.
  */
 #include "tests/unit/tokenizer/small_vocabs.h"
 
@@ -28,8 +30,8 @@ static struct drift_tokenizer *small(unsigned choice)
 }
 
 /* Encode and decode; what comes out is valid and, if exact, what went in. */
-static void there_and_back(const struct drift_tokenizer *t, const char *text, size_t len, uint32_t flags,
-                           bool exact)
+static void there_and_back(const struct drift_tokenizer *t, const char *text, size_t len,
+                           uint32_t flags, bool exact)
 {
     struct drift_tokens tokens;
     struct drift_buf back;
@@ -56,7 +58,8 @@ static void try_file(const uint8_t *data, size_t size)
     if (drift_gguf_open_memory(data, size, &gguf, &err) != DRIFT_STATUS_OK)
         return;
     if (drift_tokenizer_create(gguf, &t, &err) == DRIFT_STATUS_OK)
-        there_and_back(t, text, sizeof(text) - 1, DRIFT_ENCODE_PARSE_SPECIAL | DRIFT_ENCODE_ADD_SPECIAL, false);
+        there_and_back(t, text, sizeof(text) - 1,
+                       DRIFT_ENCODE_PARSE_SPECIAL | DRIFT_ENCODE_ADD_SPECIAL, false);
     drift_tokenizer_destroy(t);
     drift_gguf_close(gguf);
 }
@@ -69,6 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (choice >= 4)
         try_file(data + 1, size - 1);
     else /* the spaces that the family "llama" puts in and reads do not come back as they were */
-        there_and_back(small(choice), (const char *)data + 1, size - 1, (uint32_t)(data[0] >> 4) & 2, choice > 0);
+        there_and_back(small(choice), (const char *)data + 1, size - 1,
+                       (uint32_t)(data[0] >> 4) & 2, choice > 0);
     return 0;
 }

@@ -1,4 +1,7 @@
-/* Two small vocabularies for tests: what they hold can be read here, so what must come out can be worked out by hand. */
+/*
+ * Two small vocabularies for tests: what they hold can be read here, so what must come out can be
+ * worked out by hand.
+ */
 #ifndef DRIFT_TESTS_UNIT_TOKENIZER_SMALL_VOCABS_H
 #define DRIFT_TESTS_UNIT_TOKENIZER_SMALL_VOCABS_H
 
@@ -47,7 +50,7 @@ enum {
     SPM_AB,
     SPM_SPACE_A,
     SPM_ABB,
-    SPM_C_SPACE,   /* these two reach across a space */
+    SPM_C_SPACE, /* these two reach across a space */
     SPM_C_SPACE_A,
     SPM_N
 };
@@ -121,7 +124,10 @@ static inline void small_bpe_tokens(struct small_vocab *v)
     small_add(v, "ab", KIND_NORMAL, 0);
     small_add(v, "bc", KIND_NORMAL, 0);
     small_add(v, "abc", KIND_NORMAL, 0);
-    small_add(v, "\xc4\xa0" "a", KIND_NORMAL, 0);
+    small_add(v,
+              "\xc4\xa0"
+              "a",
+              KIND_NORMAL, 0);
     small_add(v, "\xc3\x83\xc2\xa9", KIND_NORMAL, 0);
     small_add(v, "12", KIND_NORMAL, 0);
     small_add(v, "cab", KIND_NORMAL, 0);

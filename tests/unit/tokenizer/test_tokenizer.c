@@ -1,6 +1,6 @@
 /*
- * tokenizer.h on vocabularies small enough to work the ids out by hand. Equality with independent tokenizers on real
- * vocabularies is tests/oracle/check_tokenizers.py.
+ * tokenizer.h on vocabularies small enough to work the ids out by hand. Equality with independent
+ * tokenizers on real vocabularies is tests/oracle/check_tokenizers.py.
  */
 #include "tests/unit/tokenizer/small_vocabs.h"
 
@@ -43,8 +43,8 @@ static struct drift_tokenizer *create_bpe(const char *pre)
     return create(&w);
 }
 
-static void check_bytes(const struct drift_tokenizer *t, const char *text, size_t len, uint32_t flags,
-                        const int32_t *want, size_t n)
+static void check_bytes(const struct drift_tokenizer *t, const char *text, size_t len,
+                        uint32_t flags, const int32_t *want, size_t n)
 {
     struct drift_tokens tokens;
     drift_tokens_init(&tokens, 1 << 20);
@@ -107,7 +107,8 @@ static void test_tokenizer__spm_unknown_character__its_bytes(void **state)
     (void)state;
     struct drift_tokenizer *t = create_spm(0);
     CHECK(t, "a\xc3\xa9", 0, SPM_A, SPM_BYTE + 0xc3, SPM_BYTE + 0xa9);
-    CHECK(t, "<0x1>", 0, SPM_BYTE + '<', SPM_BYTE + '0', SPM_BYTE + 'x', SPM_BYTE + '1', SPM_BYTE + '>');
+    CHECK(t, "<0x1>", 0, SPM_BYTE + '<', SPM_BYTE + '0', SPM_BYTE + 'x', SPM_BYTE + '1',
+          SPM_BYTE + '>');
     CHECK(t, "<0x01>", 0, SPM_BYTE + '<', SPM_BYTE + '0', SPM_BYTE + 'x', SPM_BYTE + '0',
           SPM_BYTE + '1', SPM_BYTE + '>');
     CHECK(t, SP "a", 0, SPM_SPACE_A); /* the symbol for a space is one */
@@ -242,7 +243,8 @@ static void test_tokenizer__ends__by_id_and_by_name(void **state)
     struct gguf_writer w;
     gguf_writer_init(&w);
     small_write_bpe(&w, "smollm");
-    gguf_writer_u32(&w, "tokenizer.ggml.eos_token_id", BPE_IM_START); /* odd, but what the file says */
+    gguf_writer_u32(&w, "tokenizer.ggml.eos_token_id",
+                    BPE_IM_START); /* odd, but what the file says */
     struct drift_tokenizer *t = create(&w);
     assert_true(drift_tokenizer_is_end(t, BPE_IM_START));
     assert_true(drift_tokenizer_is_end(t, BPE_IM_END));
@@ -384,17 +386,30 @@ static void check_comes_back(const struct drift_tokenizer *t, const char *unit, 
     drift_buf_fini(&text);
 }
 
-/* Long texts without a word boundary, some long enough to be cut; a quadratic step would run into the time limit. */
+/*
+ * Long texts without a word boundary, some long enough to be cut; a quadratic step would run into
+ * the time limit.
+ */
 static void test_tokenizer__long_texts__come_back(void **state)
 {
     (void)state;
     static const struct {
         const char *unit;
         size_t count;
-    } texts[] = {{"a", 1000000},         {" ", 1000000},      {"ab", 300000},
-                 {"\xc3\xa9", 200000},   {" \n", 300000},     {"e\xcc\x81", 100000},
-                 {"\xcc\x81\xcc\xa3", 100000}, {"1", 500000}, {"'s", 300000},
-                 {"<|im_", 100000},      {"<user", 100000},   {"\n", 500000}};
+    } texts[] = {
+        {"a",                1000000},
+        {" ",                1000000},
+        {"ab",               300000 },
+        {"\xc3\xa9",         200000 },
+        {" \n",              300000 },
+        {"e\xcc\x81",        100000 },
+        {"\xcc\x81\xcc\xa3", 100000 },
+        {"1",                500000 },
+        {"'s",               300000 },
+        {"<|im_",            100000 },
+        {"<user",            100000 },
+        {"\n",               500000 }
+    };
     static const char *const pres[] = {"gpt-2", "smollm", "llama-bpe", NULL};
     for (size_t p = 0; p < DRIFT_COUNT_OF(pres); p++) {
         struct drift_tokenizer *t = pres[p] ? create_bpe(pres[p]) : create_spm(1);
@@ -414,7 +429,10 @@ static uint64_t next_random(uint64_t *state)
     return *state >> 33;
 }
 
-/* Whatever the ids: out never holds a part of a character, and one by one gives what all at once gives. */
+/*
+ * Whatever the ids: out never holds a part of a character, and one by one gives what all at once
+ * gives.
+ */
 static void check_random_ids(const struct drift_tokenizer *t, int32_t first_byte, uint32_t flags,
                              uint64_t *random)
 {
@@ -427,7 +445,8 @@ static void check_random_ids(const struct drift_tokenizer *t, int32_t first_byte
         /* mostly bytes above 0x7f, which is where characters break; some ids are no tokens */
         uint64_t r = next_random(random);
         bool byte = r >> 8 & 3;
-        ids[i] = byte ? first_byte + 0x80 + (int32_t)(r & 0x7f) : (int32_t)(r % (uint64_t)(n_tokens + 4)) - 2;
+        ids[i] = byte ? first_byte + 0x80 + (int32_t)(r & 0x7f)
+                      : (int32_t)(r % (uint64_t)(n_tokens + 4)) - 2;
         drift_detokenizer_push(&d, ids[i], &out);
         assert_true(drift_utf8_is_valid(drift_buf_cstr(&out), out.len));
     }
@@ -472,10 +491,12 @@ static void test_detokenizer__character_in_parts__when_complete(void **state)
     drift_detokenizer_push(&d, 0xf0, &out);
     drift_detokenizer_push(&d, 0x9f, &out);
     drift_detokenizer_push(&d, 'a', &out);
-    assert_string_equal(drift_buf_cstr(&out), "\xef\xbf\xbd" "a");
+    assert_string_equal(drift_buf_cstr(&out), "\xef\xbf\xbd"
+                                              "a");
     drift_buf_reset(&out);
     drift_detokenizer_push(&d, 0xe2, &out);
-    drift_detokenizer_push(&d, BPE_IM_END, &out); /* emits nothing, so the character may still go on */
+    drift_detokenizer_push(&d, BPE_IM_END,
+                           &out); /* emits nothing, so the character may still go on */
     drift_detokenizer_push(&d, 0x82, &out);
     assert_int_equal(out.len, 0);
     drift_detokenizer_flush(&d, &out);
@@ -610,6 +631,12 @@ static void eos_outside(struct gguf_writer *w)
     gguf_writer_u32(w, "tokenizer.ggml.eos_token_id", SPM_N);
 }
 
+static void removes_spaces(struct gguf_writer *w)
+{
+    small_write_spm(w);
+    gguf_writer_bool(w, "tokenizer.ggml.remove_extra_whitespaces", 1);
+}
+
 static void eos_is_text(struct gguf_writer *w)
 {
     small_write_spm(w);
@@ -624,25 +651,26 @@ static void test_tokenizer__bad_metadata__refused_with_the_reason(void **state)
         enum drift_status status;
         const char *message;
     } bads[] = {
-        {no_model, DRIFT_STATUS_NOT_FOUND, "tokenizer.ggml.model"},
-        {no_tokens, DRIFT_STATUS_NOT_FOUND, "tokenizer.ggml.tokens"},
-        {empty_tokens, DRIFT_STATUS_CORRUPT, "empty"},
-        {tokens_are_numbers, DRIFT_STATUS_CORRUPT, "expected an array of string"},
-        {other_model, DRIFT_STATUS_UNSUPPORTED, "'rwkv'"},
-        {other_pre, DRIFT_STATUS_UNSUPPORTED, "'chameleon'"},
-        {no_scores, DRIFT_STATUS_NOT_FOUND, "tokenizer.ggml.scores"},
-        {few_scores, DRIFT_STATUS_CORRUPT, "0 scores"},
-        {nan_score, DRIFT_STATUS_CORRUPT, "not a number"},
-        {bad_byte, DRIFT_STATUS_CORRUPT, "token 0"},
-        {kind_7, DRIFT_STATUS_CORRUPT, "type 7"},
-        {kind_0, DRIFT_STATUS_CORRUPT, "type 0"},
-        {few_kinds, DRIFT_STATUS_CORRUPT, "1 token types"},
-        {no_pre, DRIFT_STATUS_UNSUPPORTED, "tokenizer.ggml.pre"},
-        {no_merges, DRIFT_STATUS_NOT_FOUND, "tokenizer.ggml.merges"},
-        {merge_of_strangers, DRIFT_STATUS_CORRUPT, "'a b'"},
-        {merge_of_one, DRIFT_STATUS_CORRUPT, "'a'"},
-        {eos_outside, DRIFT_STATUS_CORRUPT, "tokenizer.ggml.eos_token_id"},
-        {eos_is_text, DRIFT_STATUS_CORRUPT, "tokenizer.ggml.eos_token_id"},
+        {no_model,           DRIFT_STATUS_NOT_FOUND,   "tokenizer.ggml.model"       },
+        {no_tokens,          DRIFT_STATUS_NOT_FOUND,   "tokenizer.ggml.tokens"      },
+        {empty_tokens,       DRIFT_STATUS_CORRUPT,     "empty"                      },
+        {tokens_are_numbers, DRIFT_STATUS_CORRUPT,     "expected an array of string"},
+        {other_model,        DRIFT_STATUS_UNSUPPORTED, "'rwkv'"                     },
+        {other_pre,          DRIFT_STATUS_UNSUPPORTED, "'chameleon'"                },
+        {no_scores,          DRIFT_STATUS_NOT_FOUND,   "tokenizer.ggml.scores"      },
+        {few_scores,         DRIFT_STATUS_CORRUPT,     "0 scores"                   },
+        {nan_score,          DRIFT_STATUS_CORRUPT,     "not a number"               },
+        {bad_byte,           DRIFT_STATUS_CORRUPT,     "token 0"                    },
+        {kind_7,             DRIFT_STATUS_CORRUPT,     "type 7"                     },
+        {kind_0,             DRIFT_STATUS_CORRUPT,     "type 0"                     },
+        {few_kinds,          DRIFT_STATUS_CORRUPT,     "1 token types"              },
+        {no_pre,             DRIFT_STATUS_UNSUPPORTED, "tokenizer.ggml.pre"         },
+        {no_merges,          DRIFT_STATUS_NOT_FOUND,   "tokenizer.ggml.merges"      },
+        {merge_of_strangers, DRIFT_STATUS_CORRUPT,     "'a b'"                      },
+        {merge_of_one,       DRIFT_STATUS_CORRUPT,     "'a'"                        },
+        {eos_outside,        DRIFT_STATUS_CORRUPT,     "tokenizer.ggml.eos_token_id"},
+        {eos_is_text,        DRIFT_STATUS_CORRUPT,     "tokenizer.ggml.eos_token_id"},
+        {removes_spaces,     DRIFT_STATUS_UNSUPPORTED, "remove_extra_whitespaces"   },
     };
     uint64_t before = drift_alloc_live_bytes(DRIFT_TAG_COUNT);
     for (size_t i = 0; i < DRIFT_COUNT_OF(bads); i++) {
@@ -681,7 +709,8 @@ static void torture(void (*write)(struct gguf_writer *w, const char *pre), const
         drift_alloc_fail_nth(n, 0);
         enum drift_status status = drift_tokenizer_create(gguf, &t, NULL);
         if (status == DRIFT_STATUS_OK)
-            status = drift_tokenizer_encode(t, text, sizeof(text) - 1, SPECIAL | ENDS, &tokens, NULL);
+            status =
+                drift_tokenizer_encode(t, text, sizeof(text) - 1, SPECIAL | ENDS, &tokens, NULL);
         happened = drift_alloc_fail_happened();
         drift_alloc_fail_nth(0, 0);
         if (status != DRIFT_STATUS_OK) {
@@ -726,8 +755,8 @@ static void *encode_many_times(void *arg)
     drift_tokens_init(&tokens, 1000);
     for (int i = 0; i < 300; i++) {
         tokens.count = 0;
-        if (drift_tokenizer_encode(w->tokenizer, thread_text, sizeof(thread_text) - 1, 0, &tokens, NULL) !=
-            DRIFT_STATUS_OK)
+        if (drift_tokenizer_encode(w->tokenizer, thread_text, sizeof(thread_text) - 1, 0, &tokens,
+                                   NULL) != DRIFT_STATUS_OK)
             w->n_wrong++;
         char *text = decode(w->tokenizer, tokens.ids, tokens.count, 0);
         w->n_wrong += !text || strcmp(text, thread_text) != 0;
@@ -744,7 +773,8 @@ static void test_tokenizer__many_threads__one_tokenizer(void **state)
     struct worker workers[4];
     for (int i = 0; i < 4; i++) {
         workers[i] = (struct worker){.tokenizer = t};
-        assert_int_equal(pthread_create(&workers[i].thread, NULL, encode_many_times, &workers[i]), 0);
+        assert_int_equal(pthread_create(&workers[i].thread, NULL, encode_many_times, &workers[i]),
+                         0);
     }
     for (int i = 0; i < 4; i++) {
         pthread_join(workers[i].thread, NULL);
