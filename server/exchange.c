@@ -9,6 +9,7 @@
 #include "runtime/base/hash.h"
 #include "runtime/base/log.h"
 #include "server/access.h"
+#include "server/linger.h"
 #include "server/routes.h"
 #include "server/server.h"
 
@@ -336,6 +337,12 @@ static bool declared_too_large(struct drift_exchange *x)
     return sscanf(length, "%llu", &n) == 1 && n > x->body.cap_bytes;
 }
 
+static bool has_body(const struct drift_exchange *x)
+{
+    return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, "Content-Length") ||
+           MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, "Transfer-Encoding");
+}
+
 static void fail_too_large(struct drift_exchange *x)
 {
     struct drift_api_error error;
@@ -398,6 +405,7 @@ enum MHD_Result drift_exchange_on_request(void *cls, struct MHD_Connection *conn
             return MHD_NO;
         *con_cls = x;
         begin(x, method);
+        x->is_refused_early = x->phase == DRIFT_EXCHANGE_REPLYING && has_body(x);
         return x->phase == DRIFT_EXCHANGE_REPLYING ? answer(x) : MHD_YES;
     }
     if (*upload_size > 0)
@@ -446,9 +454,11 @@ void drift_exchange_on_completed(void *cls, struct MHD_Connection *connection, v
                                  enum MHD_RequestTerminationCode code)
 {
     (void)cls;
-    (void)code;
     struct drift_exchange *x = *con_cls;
     struct socket_state *s = socket_of(connection);
+    /* Refused with the header: the body, if there is one, is still on its way. */
+    if (s && x && code == MHD_REQUEST_TERMINATED_COMPLETED_OK && x->status >= 400 && x->is_refused_early)
+        drift_linger_start(s->server, s->fd);
     if (s) {
         s->since_ns = drift_clock_ns();
         s->is_first = false;
@@ -476,6 +486,9 @@ void drift_exchange_on_connection(void *cls, struct MHD_Connection *connection, 
         if (s->next)
             s->next->prev = s->prev;
         drift_free(s);
+        /* At the limit of connections the library takes the listening socket out of its set, and puts it back only
+         * with the next pass. */
+        drift_listener_kick(cls);
         return;
     }
     const union MHD_ConnectionInfo *info =

@@ -46,6 +46,7 @@ struct drift_exchange {
     bool is_head;
     enum drift_exchange_phase phase;
     bool is_suspended, is_gone, is_too_large, close_after, is_preflight;
+    bool is_refused_early; /* before the body was read */
     struct drift_buf body;
     uint64_t start_ns, body_bytes;
 

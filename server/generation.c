@@ -432,7 +432,8 @@ static void fail_model(struct drift_generation *g, const struct drift_model_info
         error.retry_after_s = 1;
         break;
     case DRIFT_MODEL_FAILED:
-        drift_api_refuse(&error, DRIFT_API_FAILURE_MODEL_FAILED, NULL, "%s", err->msg);
+        drift_api_refuse(&error, DRIFT_API_FAILURE_MODEL_FAILED, NULL, "model '%s' could not be loaded: %s",
+                         info->name, info->error.msg[0] ? info->error.msg : err->msg);
         break;
     default:
         drift_api_refuse(&error, DRIFT_API_FAILURE_MODEL_UNAVAILABLE, NULL, "model '%s' is being unloaded",

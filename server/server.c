@@ -8,6 +8,7 @@
 #include "server/declare.h"
 #include "server/exchange.h"
 #include "server/generation.h"
+#include "server/linger.h"
 #include "server/sd.h"
 #include "server/templates.h"
 
@@ -96,6 +97,7 @@ static void end(struct drift_server *server)
     drift_exchange_abandon_all(server);
     for (size_t i = 0; i < server->n_listeners; i++)
         drift_listener_close(&server->listeners[i]);
+    drift_linger_stop_all(server);
     uv_close((uv_handle_t *)&server->wake, NULL);
     uv_close((uv_handle_t *)&server->tick, NULL);
     for (size_t i = 0; i < DRIFT_COUNT_OF(server->signals); i++)

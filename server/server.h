@@ -23,6 +23,7 @@ struct drift_exchange;
 struct drift_generation;
 struct drift_chat_templates;
 struct socket_state;
+struct drift_linger;
 
 struct drift_server_engine {
     const char *device; /* as configured */
@@ -49,6 +50,8 @@ struct drift_server {
     struct socket_state *sockets;
     struct drift_generation *generations; /* running answers */
     uint32_t n_generations;
+    struct drift_linger *lingers; /* refused connections whose clients still send */
+    uint32_t n_lingers;
 
     bool is_draining, is_ended, was_ready, is_ready_told;
     uint64_t drain_start_ns;
