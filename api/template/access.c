@@ -243,7 +243,7 @@ bool drift_tmpl_get_path(struct drift_tmpl_render *r, struct drift_tmpl_value v,
 /* ---- slices ---- */
 
 struct bounds {
-    int64_t start, step;
+    int64_t start, stop, step;
     uint32_t n; /* how many items */
 };
 
@@ -280,8 +280,10 @@ static bool get_bounds(struct drift_tmpl_render *r, const struct drift_tmpl_valu
     stop =
         open ? (down ? -1 : len) : clamp(stop < 0 ? clamp(stop, -len - 1, 0) + len : stop, lo, hi);
     int64_t span = down ? start - stop : stop - start, stride = down ? -step : step;
-    *ret = (struct bounds){
-        .start = start, .step = step, .n = span > 0 ? (uint32_t)((span - 1) / stride + 1) : 0};
+    *ret = (struct bounds){.start = start,
+                           .stop = stop,
+                           .step = step,
+                           .n = span > 0 ? (uint32_t)((span - 1) / stride + 1) : 0};
     return true;
 }
 
@@ -313,6 +315,23 @@ static bool slice_codes(struct drift_tmpl_render *r, struct drift_tmpl_value v, 
     return drift_tmpl_capture_end(r, start, ret);
 }
 
+static bool slice_range(struct drift_tmpl_render *r, const struct drift_tmpl_range *g,
+                        struct bounds b, struct drift_tmpl_value *ret)
+{
+    struct drift_tmpl_range *part = drift_tmpl_alloc(r, 1, sizeof *part);
+    if (!part)
+        return false;
+    part->n = b.n;
+    if (__builtin_mul_overflow(g->step, b.step, &part->step) ||
+        __builtin_mul_overflow(g->step, b.start, &part->start) ||
+        __builtin_mul_overflow(g->step, b.stop, &part->stop) ||
+        __builtin_add_overflow(g->start, part->start, &part->start) ||
+        __builtin_add_overflow(g->start, part->stop, &part->stop))
+        return drift_tmpl_fail(r, DRIFT_STATUS_UNSUPPORTED, "an integer beyond 64 bits");
+    *ret = (struct drift_tmpl_value){.type = DRIFT_TMPL_RANGE, .range = part};
+    return true;
+}
+
 bool drift_tmpl_slice(struct drift_tmpl_render *r, struct drift_tmpl_value v,
                       struct drift_tmpl_value start, struct drift_tmpl_value stop,
                       struct drift_tmpl_value step, struct drift_tmpl_value *ret)
@@ -326,13 +345,8 @@ bool drift_tmpl_slice(struct drift_tmpl_render *r, struct drift_tmpl_value v,
         return get_bounds(r, parts, n, &b) &&
                (b.n ? slice_codes(r, v, b, n, ret) : (*ret = drift_tmpl_str("", 0), true));
     }
-    if (v.type == DRIFT_TMPL_RANGE) {
-        const struct drift_tmpl_value *items;
-        uint32_t n;
-        if (!drift_tmpl_items(r, v, &items, &n))
-            return false;
-        v = drift_tmpl_seq(DRIFT_TMPL_LIST, items, n);
-    }
+    if (v.type == DRIFT_TMPL_RANGE)
+        return get_bounds(r, parts, v.range->n, &b) && slice_range(r, v.range, b, ret);
     if (v.type != DRIFT_TMPL_LIST && v.type != DRIFT_TMPL_TUPLE)
         return drift_tmpl_fail_type(r, "there are no slices", v);
     if (!get_bounds(r, parts, v.len, &b) || !drift_tmpl_charge(r, b.n))

@@ -136,15 +136,18 @@ FILTER(filter_truncate)
         !drift_tmpl_optional_int(r,
                                  v[3].type == DRIFT_TMPL_NONE ? (struct drift_tmpl_value){0} : v[3],
                                  "a leeway", 5, &leeway) ||
-        !drift_tmpl_need_text(r, self, "truncate takes a string, not a value") ||
         !drift_tmpl_need_text(r, end, "truncate ends with a string, not a value"))
         return false;
-    int64_t n_end = drift_tmpl_text_length(&end), n = drift_tmpl_text_length(&self);
+    int64_t n_end = drift_tmpl_text_length(&end), n;
+    if (!drift_tmpl_length(self, &n))
+        return drift_tmpl_fail_type(r, "truncate can't take a value", self);
     if (length < n_end || leeway < 0)
         return drift_tmpl_fail(r, DRIFT_STATUS_INVALID, "truncate: length or leeway is too small");
     *ret = self;
     if (n <= length || n - length <= leeway)
         return true;
+    if (!drift_tmpl_need_text(r, self, "truncate can't cut a value"))
+        return false;
     struct drift_tmpl_value none = {0};
     if (!drift_tmpl_slice(r, self, none, drift_tmpl_int(length - n_end), none, &cut))
         return false;

@@ -104,7 +104,8 @@ bool drift_tmpl_cursor_next(struct drift_tmpl_render *r, struct drift_tmpl_curso
         if (*more) {
             const char *start = c->s;
             drift_tmpl_next_code(&c->s, v.s + v.len);
-            *ret = drift_tmpl_sub(v, start, (size_t)(c->s - start));
+            *ret = drift_tmpl_str(start, (size_t)(c->s - start));
+            ret->flags = v.flags & DRIFT_TMPL_FLAG_ASCII;
         }
         return true;
     case DRIFT_TMPL_DICT:

@@ -167,6 +167,13 @@ static bool print_range(struct drift_tmpl_render *r, const struct drift_tmpl_ran
                         g->start, g->stop, g->step);
 }
 
+static bool print_loop(struct drift_tmpl_render *r, struct drift_tmpl_loop *loop)
+{
+    struct drift_tmpl_value length;
+    return drift_tmpl_loop_attr(r, loop, DRIFT_TMPL_LOOP_LENGTH, &length) &&
+           print_format(r, "<LoopContext %" PRId64 "/%" PRId64 ">", loop->index0 + 1, length.i, 0);
+}
+
 static bool print_macro(struct drift_tmpl_render *r, const struct drift_tmpl_macro *macro)
 {
     struct drift_tmpl_value name = macro->function->name;
@@ -220,6 +227,8 @@ bool drift_tmpl_print_repr(struct drift_tmpl_render *r, struct drift_tmpl_value 
         return print_range(r, v.range);
     case DRIFT_TMPL_MACRO:
         return print_macro(r, v.macro);
+    case DRIFT_TMPL_LOOP:
+        return print_loop(r, v.loop);
     default:
         break;
     }
@@ -236,9 +245,6 @@ bool drift_tmpl_print(struct drift_tmpl_render *r, struct drift_tmpl_value v)
         return drift_tmpl_write(r, v.s, v.len);
     if (v.type == DRIFT_TMPL_UNDEFINED)
         return true;
-    if (v.type == DRIFT_TMPL_JOINER || v.type == DRIFT_TMPL_CYCLER || v.type == DRIFT_TMPL_LOOP)
-        return drift_tmpl_fail(r, DRIFT_STATUS_UNSUPPORTED, "printing a value of type '%s'",
-                               drift_tmpl_type_name(v));
     return drift_tmpl_print_repr(r, v);
 }
 

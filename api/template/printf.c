@@ -185,8 +185,10 @@ bool drift_tmpl_printf(struct drift_tmpl_render *r, struct drift_tmpl_value fmt,
         if (f.s++ < f.end && (!drift_tmpl_charge(r, 1) || !write_one(&f)))
             return false;
     }
-    bool all = args.type == DRIFT_TMPL_DICT || f.used_names ||
-               f.i_arg == (args.type == DRIFT_TMPL_TUPLE ? args.len : 1);
+    /* what has items counts as a mapping, of which not all need be used */
+    bool mapping = args.type == DRIFT_TMPL_DICT || args.type == DRIFT_TMPL_LIST ||
+                   args.type == DRIFT_TMPL_RANGE || args.type == DRIFT_TMPL_UNDEFINED;
+    bool all = mapping || f.used_names || f.i_arg == (args.type == DRIFT_TMPL_TUPLE ? args.len : 1);
     if (!all)
         return drift_tmpl_fail(r, DRIFT_STATUS_INVALID, "%% formatting has too many values");
     return drift_tmpl_capture_end(r, start, ret);

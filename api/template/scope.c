@@ -402,6 +402,7 @@ static void bind_for(struct resolver *rs, struct frame *f, struct drift_tmpl_for
     loop->loop_slot = s && s->used ? s->slot : NO_SLOT;
 
     struct frame other = child_frame(f, f->function);
+    other.in_loop = true;
     collect_list(rs, &other, &loop->else_body);
     bind_list(rs, &other, &loop->else_body);
     finish_frame(rs, &other, &loop->else_scope);
