@@ -29,6 +29,7 @@ class Model:
         self.n_rot = self.get("rope.dimension_count", self.head_dim)
         self.eps = np.float32(self.get("attention.layer_norm_rms_epsilon"))
         self.is_gemma = self.arch == "gemma3"
+        self.projection = None
         self.n_vocab = int(self.tensors["token_embd.weight"].shape[1])
 
     def get(self, key, default=None):
@@ -153,12 +154,14 @@ class Model:
             return self.norm(x, "output_norm.weight")
 
     def logits(self, hidden):
-        """[n, n_embd] to [n, n_vocab]; the projection is de-quantized in pieces."""
-        name = "output.weight" if "output.weight" in self.tensors else "token_embd.weight"
-        out = np.empty((hidden.shape[0], self.n_vocab), np.float32)
-        for start in range(0, self.n_vocab, 16384):
-            rows = slice(start, min(start + 16384, self.n_vocab))
-            out[:, rows] = hidden @ self.weight(name, rows).T
+        """[n, n_embd] to [n, n_vocab]; the projection is de-quantized once and kept."""
+        if self.projection is None:
+            name = "output.weight" if "output.weight" in self.tensors else "token_embd.weight"
+            self.projection = np.empty((self.n_vocab, self.n_embd), np.float32)
+            for start in range(0, self.n_vocab, 16384):
+                rows = slice(start, min(start + 16384, self.n_vocab))
+                self.projection[rows] = self.weight(name, rows)
+        out = hidden @ self.projection.T
         cap = self.get("final_logit_softcapping", 0)
         return cap * np.tanh(out / cap) if cap else out
 
