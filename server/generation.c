@@ -90,9 +90,10 @@ static void after_job(uv_work_t *work, int status)
     g->is_in_pool = false;
     if (!g->x)
         destroy(g); /* the client left meanwhile */
-    else if (!g->ok)
-        fail(g, &g->error);
-    else
+    else if (!g->ok) {
+        struct drift_api_error error = g->error; /* g goes first */
+        fail(g, &error);
+    } else
         g->then(g);
 }
 
