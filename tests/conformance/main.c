@@ -136,7 +136,7 @@ static void run_case(struct session *s, const struct conf_case *c)
         if (i == conf_n_token_counts && !s->options.slow)
             break;
         uint32_t n = i < conf_n_token_counts ? conf_token_counts[i] : SLOW_TOKENS;
-        struct conf_problem *p = conf_problem_create(c, n);
+        struct conf_problem *p = conf_problem_create(c, n, s->options.float_activations);
         check_problem(s, p, &outcome);
         conf_problem_destroy(p);
     }

@@ -82,12 +82,14 @@ static void place_tokens(struct conf_problem *p)
     }
 }
 
-struct conf_problem *conf_problem_create(const struct conf_case *c, uint32_t n_tokens)
+struct conf_problem *conf_problem_create(const struct conf_case *c, uint32_t n_tokens,
+                                         bool float_activations)
 {
     struct conf_problem *p = must_alloc(1, sizeof *p);
     struct rng rng = {(uint64_t)(c - conf_cases) * 1000003u + n_tokens};
     p->c = c;
     p->n_tokens = n_tokens;
+    p->float_activations = float_activations;
     p->n_out_cols = c->kind == DRIFT_OP_MATMUL ? c->n_out : c->n_cols;
     p->rows = must_alloc(n_tokens, sizeof *p->rows);
     p->positions = must_alloc(n_tokens, sizeof *p->positions);

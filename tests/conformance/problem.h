@@ -20,6 +20,7 @@ struct conf_table {
 struct conf_problem {
     const struct conf_case *c;
     uint32_t n_tokens, n_out_cols;
+    bool float_activations;
     /*
      * Sources of activations, F32, one row per token; ATTENTION has q, k, v with rows for every
      * position of every sequence, sequence after sequence.
@@ -37,8 +38,10 @@ struct conf_problem {
     double *bound;          /* allowed absolute difference, the same shape */
 };
 
-/* Exits the program when memory is short. */
-struct conf_problem *conf_problem_create(const struct conf_case *c, uint32_t n_tokens);
+/* float_activations: the device promises not to quantize them. Exits the program when memory is
+ * short. */
+struct conf_problem *conf_problem_create(const struct conf_case *c, uint32_t n_tokens,
+                                         bool float_activations);
 void conf_problem_destroy(struct conf_problem *p);
 
 /* Fill expected and bound in double precision; reference.c. */

@@ -63,7 +63,7 @@ static double step_squared(const double *x, uint32_t i)
 static void matmul(struct conf_problem *p, uint32_t t)
 {
     const double *x = row(&p->source[0], p->rows[t]);
-    bool is_quantized = drift_dtype_info(p->c->dtype)->n_elements > 1;
+    bool is_quantized = drift_dtype_info(p->c->dtype)->n_elements > 1 && !p->float_activations;
     for (uint32_t n = 0; n < p->n_out_cols; n++) {
         const double *w = row(&p->weight, (int32_t)n);
         double sum = 0.0, magnitude = 0.0, variance = 0.0;
