@@ -11,6 +11,12 @@
 
 #define AT(field) offsetof(struct drift_hparams, field)
 
+static const struct drift_hparam_key gemma2_keys[] = {
+    {"attention.sliding_window", DRIFT_HPARAM_U32, AT(window),        0, DRIFT_MAX_CTX, false, 4096},
+    {"attn_logit_softcapping",   DRIFT_HPARAM_F32, AT(attn_softcap),  0, 1e6,           false, 50  },
+    {"final_logit_softcapping",  DRIFT_HPARAM_F32, AT(final_softcap), 0, 1e6,           false, 30  },
+};
+
 static const struct drift_hparam_key gemma3_keys[] = {
     {"attention.sliding_window", DRIFT_HPARAM_U32, AT(window),          0,     DRIFT_MAX_CTX, false, 0},
     {"rope.freq_base_swa",       DRIFT_HPARAM_F32, AT(rope_local.base), 1.001, 1e15,          false, 0},
@@ -29,6 +35,14 @@ static const struct drift_arch archs[] = {
      .rope_pairs = DRIFT_ROPE_HALVES,
      .has_qk_norm = true,
      .build = drift_arch_llama_build},
+    {.name = "gemma2",
+     .keys = gemma2_keys,
+     .n_keys = DRIFT_COUNT_OF(gemma2_keys),
+     .rope_pairs = DRIFT_ROPE_HALVES,
+     .has_embd_scale = true,
+     .local_pattern = 2,
+     .wide_query_layers = 46, /* the 27B, whose queries are scaled by the width of a head's share */
+     .build = drift_arch_gemma3_build},
     {.name = "gemma3",
      .keys = gemma3_keys,
      .n_keys = DRIFT_COUNT_OF(gemma3_keys),
@@ -37,7 +51,7 @@ static const struct drift_arch archs[] = {
      .has_embd_scale = true,
      .local_pattern = 6,
      .local_rope_base = 10000,
-     .wide_query_layers = 62, /* the 27B, whose queries are scaled by the width of a head's share */
+     .wide_query_layers = 62, /* the 27B again */
      .build = drift_arch_gemma3_build},
 };
 /* clang-format on */

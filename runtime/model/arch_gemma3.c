@@ -3,6 +3,8 @@
  * sqrt(n_embd), and five layers with a sliding window and a rotary base of their own for each one
  * that sees everything. The file's norm weights already contain the "1 +".
  *
+ * gemma2 is the same without norms over q and k, with soft caps, and with every other layer local (arch.c).
+ *
  *   per layer: x += post_norm(attention(norm(x))); x += post_norm(down(gelu(gate h) * up h)), h =
  * norm(x)
  */

@@ -46,6 +46,8 @@ CASES = [
     ("qwen3", "qwen3", {}, {"attention.key_length": 32, "attention.value_length": 32}, dict(types=[Type.Q8_0])),
     ("qwen3-untied-yarn", "qwen3", {}, {"rope.scaling.type": "yarn", "rope.scaling.factor": 4.0,
                                         "rope.scaling.original_context_length": 32}, dict(untied=True)),
+    ("gemma2", "gemma2", dict(block_count=4),
+     {"attention.key_length": 32, "attention.value_length": 32, "attention.sliding_window": 20}, {}),
     ("gemma3", "gemma3", dict(block_count=7, head_count_kv=1),
      {"attention.key_length": 32, "attention.value_length": 32, "attention.sliding_window": 16,
       "rope.freq_base": 1e6}, {}),
@@ -103,7 +105,7 @@ class Maker:
             if biases == "all" or (biases == "qkv" and part in ("attn_q", "attn_k", "attn_v")):
                 self.vector(name + part + ".bias", n_out, 0.0)
         norms = ["attn_norm", "ffn_norm"]
-        if self.arch == "gemma3":
+        if self.arch in ("gemma2", "gemma3"):
             norms += ["post_attention_norm", "post_ffw_norm"]
         for norm in norms:
             self.vector(f"{name}{norm}.weight", n_embd)
@@ -114,8 +116,8 @@ class Maker:
     def make(self):
         n_embd = self.s["embedding_length"]
         self.add_meta()
-        # gemma3 multiplies by sqrt(n_embd): what the layers add must still count
-        self.matrix("token_embd.weight", N_VOCAB, n_embd, 0.5 if self.arch == "gemma3" else 4.0)
+        # gemma multiplies by sqrt(n_embd): what the layers add must still count
+        self.matrix("token_embd.weight", N_VOCAB, n_embd, 0.5 if self.arch in ("gemma2", "gemma3") else 4.0)
         for i in range(self.s["block_count"]):
             self.add_layer(i)
         self.vector("output_norm.weight", n_embd)

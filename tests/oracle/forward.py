@@ -1,7 +1,7 @@
 """An independent float32 forward pass over the de-quantized weights of a GGUF file, in numpy.
 
-Written from the papers and the published model definitions, for llama, qwen2, qwen3 and gemma3; it
-shares nothing with the runtime. Weights come through the `gguf` package. Slow and plain on purpose.
+Written from the papers and the published model definitions, for llama, qwen2, qwen3, gemma2 and gemma3;
+it shares nothing with the runtime. Weights come through the `gguf` package. Slow and plain on purpose.
 
 usage: forward.py MODEL.gguf ID...     prints the five likeliest next tokens
 """
@@ -11,7 +11,7 @@ import numpy as np
 from gguf import GGUFReader
 from gguf.quants import dequantize
 
-HALVES = {"qwen2", "qwen3", "gemma3"}  # rotate (x[i], x[i + n/2]); the others adjacent pairs
+HALVES = {"qwen2", "qwen3", "gemma2", "gemma3"}  # rotate (x[i], x[i + n/2]); the others adjacent pairs
 
 
 class Model:
@@ -28,7 +28,8 @@ class Model:
         self.head_dim = self.get("attention.key_length", self.n_embd // self.n_heads)
         self.n_rot = self.get("rope.dimension_count", self.head_dim)
         self.eps = np.float32(self.get("attention.layer_norm_rms_epsilon"))
-        self.is_gemma = self.arch == "gemma3"
+        self.is_gemma = self.arch in ("gemma2", "gemma3")
+        self.caps = (50.0, 30.0) if self.arch == "gemma2" else (0, 0)  # of attention, of logits
         self.projection = None
         self.n_vocab = int(self.tensors["token_embd.weight"].shape[1])
 
@@ -43,7 +44,7 @@ class Model:
     def is_local(self, layer):
         if not self.is_gemma or not self.get("attention.sliding_window", 0):
             return False
-        pattern = self.get("attention.sliding_window_pattern", 6)
+        pattern = self.get("attention.sliding_window_pattern", 2 if self.arch == "gemma2" else 6)
         return bool(pattern[layer]) if isinstance(pattern, list) else layer % pattern < pattern - 1
 
     # ---- parts ----
@@ -75,7 +76,7 @@ class Model:
     def frequencies(self, layer):
         base = self.get("rope.freq_base", 10000.0)
         if self.is_local(layer):
-            base = self.get("rope.freq_base_swa", 10000.0)
+            base = self.get("rope.freq_base_swa", 10000.0 if self.arch == "gemma3" else base)
         freq = base ** (-2.0 * np.arange(self.n_rot // 2) / self.n_rot)
         if self.is_local(layer):
             return freq, 1.0
@@ -112,7 +113,7 @@ class Model:
             k = self.norm(k, name + "attn_k_norm.weight")
         q, k = self.rotate(q, layer), self.rotate(k, layer)
         scale = np.float32(self.get("attention.scale", 1 / np.sqrt(self.head_dim)))
-        cap = self.get("attn_logit_softcapping", 0)
+        cap = self.get("attn_logit_softcapping", self.caps[0])
         i, j = np.arange(n)[:, None], np.arange(n)[None, :]
         hidden = j > i
         if self.is_local(layer):
@@ -162,7 +163,7 @@ class Model:
                 rows = slice(start, min(start + 16384, self.n_vocab))
                 self.projection[rows] = self.weight(name, rows)
         out = hidden @ self.projection.T
-        cap = self.get("final_logit_softcapping", 0)
+        cap = self.get("final_logit_softcapping", self.caps[1])
         return cap * np.tanh(out / cap) if cap else out
 
 
