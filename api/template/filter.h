@@ -1,4 +1,4 @@
-/* What the files of filters share. */
+/* What the files of filters and methods share. */
 #ifndef DRIFT_API_TEMPLATE_FILTER_H
 #define DRIFT_API_TEMPLATE_FILTER_H
 
@@ -13,6 +13,9 @@ extern const struct drift_tmpl_builtin drift_tmpl_text_filters[], drift_tmpl_seq
     drift_tmpl_pick_filters[], drift_tmpl_value_filters[];
 extern const size_t drift_tmpl_n_text_filters, drift_tmpl_n_seq_filters, drift_tmpl_n_pick_filters,
     drift_tmpl_n_value_filters;
+
+extern const struct drift_tmpl_builtin drift_tmpl_text_methods[], drift_tmpl_search_methods[];
+extern const size_t drift_tmpl_n_text_methods, drift_tmpl_n_search_methods;
 
 static inline bool drift_tmpl_is_given(struct drift_tmpl_value v)
 {

@@ -171,3 +171,39 @@ void drift_tmpl_parse_leave(struct drift_tmpl_parser *p)
 {
     p->nesting--;
 }
+
+struct drift_tmpl_node *drift_tmpl_parse_binary(struct drift_tmpl_parser *p,
+                                                enum drift_tmpl_node_kind kind, uint8_t op,
+                                                struct drift_tmpl_node *left,
+                                                struct drift_tmpl_node *right)
+{
+    if (!left || (!right && kind != DRIFT_TMPL_NODE_UNARY))
+        return NULL;
+    struct drift_tmpl_node *node = drift_tmpl_parse_node(p, kind, left->line);
+    if (node) {
+        node->op = op;
+        node->binary.left = left;
+        node->binary.right = right;
+    }
+    return node;
+}
+
+struct drift_tmpl_node *drift_tmpl_parse_const(struct drift_tmpl_parser *p,
+                                               struct drift_tmpl_value value, uint32_t line)
+{
+    struct drift_tmpl_node *node = drift_tmpl_parse_node(p, DRIFT_TMPL_NODE_CONST, line);
+    if (node)
+        node->value = value;
+    return node;
+}
+
+struct drift_tmpl_node *drift_tmpl_parse_list_node(struct drift_tmpl_parser *p,
+                                                   enum drift_tmpl_node_kind kind, uint32_t mark,
+                                                   uint32_t line)
+{
+    struct drift_tmpl_nodes list = drift_tmpl_parse_take(p, mark);
+    struct drift_tmpl_node *node = drift_tmpl_parse_node(p, kind, line);
+    if (node)
+        node->list = list;
+    return node;
+}

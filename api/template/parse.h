@@ -47,6 +47,17 @@ uint32_t drift_tmpl_parse_mark(const struct drift_tmpl_parser *p);
 void drift_tmpl_parse_push(struct drift_tmpl_parser *p, struct drift_tmpl_node *node);
 struct drift_tmpl_nodes drift_tmpl_parse_take(struct drift_tmpl_parser *p, uint32_t mark);
 void drift_tmpl_parse_drop(struct drift_tmpl_parser *p, uint32_t mark);
+/* Nodes of one shape; NULL parts (of what failed before) give NULL. */
+struct drift_tmpl_node *drift_tmpl_parse_binary(struct drift_tmpl_parser *p,
+                                                enum drift_tmpl_node_kind kind, uint8_t op,
+                                                struct drift_tmpl_node *left,
+                                                struct drift_tmpl_node *right);
+struct drift_tmpl_node *drift_tmpl_parse_const(struct drift_tmpl_parser *p,
+                                               struct drift_tmpl_value value, uint32_t line);
+/* TUPLE, LIST, DICT or CONCAT of what was pushed since mark. */
+struct drift_tmpl_node *drift_tmpl_parse_list_node(struct drift_tmpl_parser *p,
+                                                   enum drift_tmpl_node_kind kind, uint32_t mark,
+                                                   uint32_t line);
 /* Recursion guard around everything that nests; false (and an error) when too deep. */
 bool drift_tmpl_parse_enter(struct drift_tmpl_parser *p);
 void drift_tmpl_parse_leave(struct drift_tmpl_parser *p);
@@ -61,6 +72,13 @@ enum drift_tmpl_tuple_flag {
 struct drift_tmpl_node *drift_tmpl_parse_expression(struct drift_tmpl_parser *p);
 /* An expression, or several with commas. */
 struct drift_tmpl_node *drift_tmpl_parse_tuple(struct drift_tmpl_parser *p, unsigned flags);
+/* A name, literal or bracketed expression; flags: DRIFT_TMPL_TUPLE_NSREF. */
+struct drift_tmpl_node *drift_tmpl_parse_primary(struct drift_tmpl_parser *p, unsigned flags);
+/* Attributes, subscripts and calls behind node; then also filters and tests. */
+struct drift_tmpl_node *drift_tmpl_parse_postfix(struct drift_tmpl_parser *p,
+                                                 struct drift_tmpl_node *node);
+struct drift_tmpl_node *drift_tmpl_parse_filter_expr(struct drift_tmpl_parser *p,
+                                                     struct drift_tmpl_node *node);
 /* Filters after "|" (start_inline: the first without it) applied to node. */
 struct drift_tmpl_node *drift_tmpl_parse_filters(struct drift_tmpl_parser *p,
                                                  struct drift_tmpl_node *node, bool start_inline);
