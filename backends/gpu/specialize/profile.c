@@ -24,7 +24,8 @@ const struct drift_gpu_profile drift_gpu_profiles[] = {
                 [DRIFT_STAGE_THIN] =
                     {
                         {DRIFT_GPU_MATMUL_LANES, 1, 16, 2, 1, 1, 1},
-                        {DRIFT_GPU_MATMUL_LANES, 0, 16, 1, 4, 1, 1},
+                        {DRIFT_GPU_MATMUL_LANES, 4, 16, 1, 4, 1, 1},
+                        {DRIFT_GPU_MATMUL_LANES, 0, 16, 1, 8, 1, 1},
                     },
                 [DRIFT_STAGE_TILED] =
                     {
