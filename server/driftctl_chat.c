@@ -15,6 +15,8 @@
 
 #define MAX_TURNS         1000
 #define CONTENT_CAP_BYTES (8u << 20)
+/* What people expect of a chat; the API's own default is 1. */
+#define DEFAULT_TEMPERATURE 0.7
 
 struct turn {
     const char *role;
@@ -24,8 +26,8 @@ struct turn {
 struct chat {
     struct drift_ctl *ctl;
     char *model; /* drift_free */
-    double temperature; /* negative: the server's default */
-    double max_tokens;
+    double temperature;
+    double max_tokens; /* negative: to the end of the context */
     struct turn turns[MAX_TURNS];
     uint32_t n_turns;
     struct drift_buf answer;
@@ -59,8 +61,7 @@ static void write_request(const struct chat *chat, struct drift_buf *out)
     drift_json_begin_object(&w);
     drift_json_member_string(&w, "model", chat->model);
     drift_json_member_bool(&w, "stream", true);
-    if (chat->temperature >= 0)
-        drift_json_member_double(&w, "temperature", chat->temperature);
+    drift_json_member_double(&w, "temperature", chat->temperature);
     if (chat->max_tokens >= 0)
         drift_json_member_int(&w, "max_tokens", (int64_t)chat->max_tokens);
     drift_json_write_key(&w, "messages");
@@ -288,7 +289,8 @@ int drift_ctl_chat(struct drift_ctl *ctl, int argc, char **argv)
     if (!chat)
         return drift_ctl_fail(DRIFT_STATUS_NO_MEMORY, &err);
     chat->ctl = ctl;
-    chat->temperature = chat->max_tokens = -1;
+    chat->temperature = DEFAULT_TEMPERATURE;
+    chat->max_tokens = -1;
     drift_buf_init(&chat->answer, DRIFT_TAG_SERVER, CONTENT_CAP_BYTES);
     int exit_status = EX_OK;
     for (int id; (id = getopt_long(argc, argv, "", options, NULL)) != -1;) {
