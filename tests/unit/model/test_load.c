@@ -3,6 +3,7 @@
 #include "runtime/model/load.h"
 
 #include "runtime/model/hparams.h"
+#include "runtime/model/run.h"
 #include "tests/unit/model/gguf_writer.h"
 #include "tests/unit/torture.h"
 
@@ -299,6 +300,43 @@ static void test_load__weights__progress_reaches_the_total_and_cancel_stops(void
     drift_load_destroy(model);
 }
 
+/* The last token's logits of 40, with room for n_outputs rows per batch. */
+static void last_logits(uint32_t n_outputs, enum drift_runner_logits wanted, float *ret)
+{
+    const struct drift_runner_params params = {
+        .device = "cpu",
+        .device_params = {.n_threads = 1              },
+        .load = { .path = path,
+                          .kv_dtype = DRIFT_DTYPE_F16,
+                          .prefill_chunk_tokens = 64,
+                          .prefill_outputs = n_outputs}
+    };
+    struct drift_runner *runner = NULL;
+    int32_t tokens[40];
+    static float logits[40 * N_VOCAB];
+    for (int32_t i = 0; i < 40; i++)
+        tokens[i] = i * 7 % (int32_t)N_VOCAB;
+    assert_int_equal(drift_runner_create(&params, &runner, NULL), DRIFT_STATUS_OK);
+    assert_int_equal(drift_runner_eval(runner, DRIFT_STAGE_TILED, tokens, 40, wanted, logits, NULL),
+                     DRIFT_STATUS_OK);
+    assert_int_equal(drift_runner_n_past(runner), 40);
+    size_t row = wanted == DRIFT_RUNNER_LOGITS_ALL ? 39 : 0;
+    memcpy(ret, logits + row * N_VOCAB, N_VOCAB * sizeof *ret);
+    drift_runner_destroy(runner);
+}
+
+/* With fewer outputs than tokens the last layer runs on gathered rows only; nobody may notice. */
+static void test_load__fewer_outputs__same_bytes(void **state)
+{
+    (void)state;
+    write_model(&(struct variant){.arch = "gemma3"});
+    float all[N_VOCAB], last[N_VOCAB];
+    last_logits(64, DRIFT_RUNNER_LOGITS_ALL, all);
+    last_logits(1, DRIFT_RUNNER_LOGITS_LAST, last);
+    assert_true(all[0] != all[1]);
+    assert_memory_equal(all, last, sizeof all);
+}
+
 static enum drift_status load_once(void *ctx)
 {
     (void)ctx;
@@ -344,6 +382,7 @@ int main(void)
         cmocka_unit_test(test_load__broken_files__refused_by_name),
         cmocka_unit_test(test_load__bad_parameters__refused),
         cmocka_unit_test(test_load__weights__progress_reaches_the_total_and_cancel_stops),
+        cmocka_unit_test(test_load__fewer_outputs__same_bytes),
         cmocka_unit_test(test_load__any_allocation_fails__clean_error),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
