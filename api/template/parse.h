@@ -65,8 +65,9 @@ void drift_tmpl_parse_leave(struct drift_tmpl_parser *p);
 enum drift_tmpl_tuple_flag {
     DRIFT_TMPL_TUPLE_NO_COND = 1, /* no inline if: "for x in a if b" */
     DRIFT_TMPL_TUPLE_PARENS = 2,  /* between parentheses, where () is a tuple */
-    DRIFT_TMPL_TUPLE_TARGET = 4,  /* names to assign to, up to "in" or "=" */
-    DRIFT_TMPL_TUPLE_NSREF = 8    /* with name.attr among them */
+    DRIFT_TMPL_TUPLE_TARGET = 4,  /* names to assign to */
+    DRIFT_TMPL_TUPLE_NSREF = 8,   /* with name.attr among them */
+    DRIFT_TMPL_TUPLE_FOR = 16     /* up to "in" */
 };
 
 struct drift_tmpl_node *drift_tmpl_parse_expression(struct drift_tmpl_parser *p);

@@ -190,7 +190,7 @@ static bool at_tuple_end(const struct drift_tmpl_parser *p, unsigned flags)
     return p->cur.type == DRIFT_TMPL_TOKEN_VARIABLE_END ||
            p->cur.type == DRIFT_TMPL_TOKEN_BLOCK_END || p->cur.type == DRIFT_TMPL_TOKEN_RPAREN ||
            p->cur.type == DRIFT_TMPL_TOKEN_EOF ||
-           ((flags & DRIFT_TMPL_TUPLE_TARGET) && drift_tmpl_parse_is_name(&p->cur, "in"));
+           ((flags & DRIFT_TMPL_TUPLE_FOR) && drift_tmpl_parse_is_name(&p->cur, "in"));
 }
 
 struct drift_tmpl_node *drift_tmpl_parse_tuple(struct drift_tmpl_parser *p, unsigned flags)

@@ -155,7 +155,7 @@ static struct drift_tmpl_node *parse_for(struct drift_tmpl_parser *p, uint32_t l
     struct drift_tmpl_for *loop = drift_tmpl_parse_alloc(p, 1, sizeof *loop);
     if (!loop)
         return NULL;
-    loop->target = drift_tmpl_parse_target(p, 0);
+    loop->target = drift_tmpl_parse_target(p, DRIFT_TMPL_TUPLE_FOR);
     if (!drift_tmpl_parse_skip_name(p, "in"))
         return drift_tmpl_parse_unexpected(p, "'in'");
     loop->iter = drift_tmpl_parse_tuple(p, DRIFT_TMPL_TUPLE_NO_COND);
