@@ -89,7 +89,7 @@ static bool make_chat_prompt(struct drift_generation *g, struct drift_api_error 
     drift_buf_init(&text, DRIFT_TAG_API, PROMPT_CAP_BYTES);
     bool ok = render(g, &text, error);
     if (ok && g->server->live->server.log_prompts)
-        drift_log(DRIFT_LOG_INFO, "prompt", "id=%s text=\"%s\"", g->request_id, drift_buf_cstr(&text));
+        drift_log(DRIFT_LOG_DEBUG, "prompt", "id=%s text=\"%s\"", g->request_id, drift_buf_cstr(&text));
     if (ok) {
         g->n_runs = 1;
         ok = tokenize(g, &g->runs[0], drift_buf_cstr(&text), text.len,
