@@ -194,7 +194,6 @@ enum drift_status drift_listener_adopt(struct drift_listener *listener, struct d
     listener->server = server;
     listener->is_loopback = is_loopback;
     listener->is_unix = is_unix;
-    listener->unused_fd = -1;
     snprintf(listener->name, sizeof listener->name, "%s", name);
     if (!is_unix)
         name_tcp(listener, fd);
@@ -235,10 +234,9 @@ void drift_listener_quiesce(struct drift_listener *listener)
     if (!listener->daemon || !listener->is_accepting)
         return;
     listener->is_accepting = false;
-    listener->unused_fd = MHD_quiesce_daemon(listener->daemon);
-    if (listener->unused_fd >= 0)
-        close(listener->unused_fd);
-    listener->unused_fd = -1;
+    MHD_socket fd = MHD_quiesce_daemon(listener->daemon); /* ours again */
+    if (fd != MHD_INVALID_SOCKET)
+        close(fd);
     if (listener->unix_path[0])
         unlink(listener->unix_path);
 }

@@ -24,7 +24,6 @@ struct drift_listener {
     bool is_loopback, is_unix;
     bool is_accepting;
     bool is_kicked; /* a connection was resumed and has not been looked at */
-    int unused_fd;  /* a quiesced listening socket, -1 */
     char name[128];
     char unix_path[108]; /* unlinked at the end, "" if none */
     unsigned n_open; /* handles not closed yet */

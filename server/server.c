@@ -132,7 +132,7 @@ static void continue_drain(struct drift_server *server, uint64_t now_ns)
 /* Nothing that was asked for at the start can be served: better to say so and end than to sit there. */
 static void end_if_all_failed(struct drift_server *server, const struct preloads *p)
 {
-    if (server->was_ready || p->n == 0 || p->n_failed < p->n)
+    if (server->is_ready_told || p->n == 0 || p->n_failed < p->n)
         return;
     const struct drift_error *err = &p->last_failed.error;
     bool is_file = err->status == DRIFT_STATUS_NOT_FOUND || err->status == DRIFT_STATUS_CORRUPT ||
@@ -148,7 +148,7 @@ static void tell_ready(struct drift_server *server, const struct preloads *p)
 {
     if (p->n_pending > 0 || server->is_ready_told || (p->n > 0 && p->n_ready == 0))
         return;
-    server->is_ready_told = server->was_ready = true;
+    server->is_ready_told = true;
     drift_log(DRIFT_LOG_INFO, "server", "ready ms=%llu models=%u",
               (unsigned long long)((drift_clock_ns() - server->start_ns) / 1000000), p->n_ready);
     drift_sd_notify_ready("ready");

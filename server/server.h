@@ -53,7 +53,7 @@ struct drift_server {
     struct drift_linger *lingers; /* refused connections whose clients still send */
     uint32_t n_lingers;
 
-    bool is_draining, is_ended, was_ready, is_ready_told;
+    bool is_draining, is_ended, is_ready_told;
     uint64_t drain_start_ns;
     uint64_t watchdog_ms, last_watchdog_ns;
     bool is_journald; /* how log lines look with log-format = auto */
